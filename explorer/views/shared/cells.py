@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Boxes, Color, Grid, Heat, Pane, Picture, Text, lookup_table
-from explorer.render.numbers import fixed
+from explorer.render.numbers import fixed, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +25,8 @@ ORANGE, BLUE = (255, 150, 30), (40, 130, 255)
 NUMBERED = 441
 """Cells of a grid that have their numbers written in them, at most."""
 _GROUND = np.array([[[30, 32, 38]]], np.uint8)
+WIDE = 1.7
+"""Of a single number, in cells."""
 CELL = 40.0
 """Sides of a cell in units of its pane: the window writes values of its own into large units."""
 MOST_DECIMALS = 4
@@ -38,20 +40,28 @@ class Scale:
 
     low: float
     high: float
-    decimals: int
+    decimals: int | None  # None = three or four digits of each number
     colormap: Colormap = "coolwarm"
     unit: str = "score"
 
     @classmethod
-    def of(cls, *arrays: Float32, unit: str = "score") -> Scale:
-        """Around zero, for all finite values of some arrays: three digits of the largest."""
+    def of(cls, *arrays: Float32, unit: str = "score", most: int = MOST_DECIMALS) -> Scale:
+        """Around zero, for all finite values of some arrays: three digits of the largest.
+
+        Args:
+            arrays: The values.
+            unit: What they are.
+            most: Decimals at most, where there is little room.
+        """
         sizes = (np.abs(values[np.isfinite(values)]) for values in arrays)
         high = max(float(each.max(initial=0.0)) for each in sizes) or 1.0
         whole = all((values[np.isfinite(values)] % 1 == 0).all() for values in arrays)
-        decimals = 0 if whole else min(MOST_DECIMALS, max(0, 2 - floor(log10(high))))
+        decimals = 0 if whole else min(most, max(0, 2 - floor(log10(high))))
         return cls(-high, high, decimals, unit=unit)
 
     def word(self, value: float) -> str:
+        if self.decimals is None:
+            return number(float(f"{value:.3g}") if abs(value) < 0.1 else value)
         return fixed(value, self.decimals) if value else "0"
 
     def ink(self, value: float) -> Color:
@@ -78,7 +88,7 @@ def layers_of(
     if size is None:
         size = LARGE if max(rows, columns) <= 5 else SMALL
     left, top = at
-    there = np.argwhere(np.isfinite(values)) if values.size <= NUMBERED else []
+    there = np.argwhere(np.isfinite(values) & (values.size <= NUMBERED))
     letters = tuple(
         Text(
             scale.word(float(values[row, column])),
@@ -93,6 +103,24 @@ def layers_of(
         unit=scale.unit, name=f"{name}cells",
     )  # fmt: skip
     return (heat, rules(rows, columns, 1, at=at), *letters)
+
+
+def single(
+    value: float, scale: Scale, at: tuple[float, float], *, wide: float = WIDE, name: str = ""
+) -> tuple[Drawn, ...]:
+    """One number in a cell that is wide enough for all its digits."""
+    left, top = at
+    extent = (CELL * left, CELL * top, CELL * (left + wide), CELL * (top + 1))
+    heat = Heat(
+        np.array([[value]], np.float32), scale.low, scale.high, scale.colormap, extent=extent,
+        unit=scale.unit, name=f"{name}cells",
+    )  # fmt: skip
+    place = (CELL * (left + wide / 2), CELL * (top + 0.5))
+    words = Text(
+        scale.word(value), place, color=scale.ink(value), plate=False, anchor=(0.5, 0.5),
+        name=f"{name}number",
+    )  # fmt: skip
+    return heat, words
 
 
 def extent_at(shape: tuple[int, ...], at: tuple[float, float] = (0.0, 0.0)) -> Extent:

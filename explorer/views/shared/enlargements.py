@@ -48,7 +48,13 @@ class Enlarged(Protocol):
 
 
 def panes_of(
-    result: Enlarged, cell: int | None, *, given: str, found: str, kernel: str = ""
+    result: Enlarged,
+    cell: int | None,
+    *,
+    given: str,
+    found: str,
+    kernel: str = "",
+    unit: str = "score",
 ) -> list[Pane]:
     """The cells before, the kernel or the stamps, the cells after.
 
@@ -58,10 +64,13 @@ def panes_of(
         given: What the first cells are, for their title.
         found: What the last ones are.
         kernel: What stands behind the size of a kernel.
+        unit: What the numbers are.
     """
+    arrays = (result.given, result.found, result.before)
+    scale = Scale.of(*(values for values in arrays if values is not None), unit=unit)
     if result.before is not None and result.switches is not None:
-        return _unpooling(result, result.before, result.switches, cell, given)
-    return _linear(result, cell, given, found, kernel)
+        return _unpooling(result, result.before, result.switches, cell, given, scale)
+    return _linear(result, cell, given, found, kernel, scale)
 
 
 def chosen_cell(result: Enlarged, cell: int | None) -> tuple[int, int]:
@@ -72,16 +81,13 @@ def chosen_cell(result: Enlarged, cell: int | None) -> tuple[int, int]:
     return cell // columns, cell % columns
 
 
-def _scale(result: Enlarged) -> Scale:
-    shown = (result.given, result.found)
-    return Scale.of(*shown) if result.before is None else Scale.of(*shown, result.before)
+def _drawn(result: Enlarged, name: str, values: Float32, scale: Scale) -> tuple[Layer, ...]:
+    return result.cache.get(name, lambda: cells.layers_of(values, scale))
 
 
-def _drawn(result: Enlarged, name: str, values: Float32) -> tuple[Layer, ...]:
-    return result.cache.get(name, lambda: cells.layers_of(values, _scale(result)))
-
-
-def _linear(result: Enlarged, cell: int | None, label: str, title: str, behind: str) -> list[Pane]:
+def _linear(
+    result: Enlarged, cell: int | None, label: str, title: str, behind: str, scale: Scale
+) -> list[Pane]:
     assert result.spread is not None
     given, found, spread_of = result.given, result.found, result.spread
     row, column = chosen_cell(result, cell)
@@ -98,7 +104,6 @@ def _linear(result: Enlarged, cell: int | None, label: str, title: str, behind: 
         after.append(
             cells.frames(_covered(spread_of[at_row * columns + at_column]), tint, f"put {tint}")
         )
-    scale = _scale(result)
 
     def in_words(at_row: int, at_column: int) -> str:
         weights = spread_of[:, at_row, at_column]
@@ -113,13 +118,13 @@ def _linear(result: Enlarged, cell: int | None, label: str, title: str, behind: 
     return [
         cells.pane(
             "given", f"{columns} x {rows} {label}", (rows, columns),
-            (*_drawn(result, "given", given), cells.clickable(rows, columns), *before),
+            (*_drawn(result, "given", given, scale), cells.clickable(rows, columns), *before),
             lambda r, c: f"row {r}, column {c}: {given[r, c]:.4g}",
         ),
         *_kernel_pane(result, behind),
         cells.pane(
             "found", f"{title}: {found_columns} x {found_rows}", found.shape,
-            (*_drawn(result, "found", found), *after), in_words,
+            (*_drawn(result, "found", found, scale), *after), in_words,
         ),
     ]  # fmt: skip
 
@@ -160,7 +165,12 @@ def _covered(weights: Float32) -> Float32:
 
 
 def _unpooling(
-    result: Enlarged, before: Float32, switches: NDArray[np.int64], cell: int | None, label: str
+    result: Enlarged,
+    before: Float32,
+    switches: NDArray[np.int64],
+    cell: int | None,
+    label: str,
+    scale: Scale,
 ) -> list[Pane]:
     given, found = result.given, result.found
     rows, columns = given.shape
@@ -187,23 +197,24 @@ def _unpooling(
         return f"{source(r, c)}, {given[r, c]:.4g}"
 
     own = cells.of_all(rows, columns)[row * columns + column][None]
+    put = cells.frames(winner, ORANGE, "put")
     return [
         cells.pane(
             "before", f"{wide} x {shape[0]} {label}", shape,
-            (*_drawn(result, "before", before), grid, marks, *chosen),
+            (*_drawn(result, "before", before, scale), grid, marks, *chosen),
             lambda r, c: f"row {r}, column {c}: {before[r, c]:.4g}",
         ),
         cells.pane(
             "given", "Max-pooled, with switches", (rows, columns),
             (
-                *_drawn(result, "given", given), cells.clickable(rows, columns),
+                *_drawn(result, "given", given, scale), cells.clickable(rows, columns),
                 cells.frames(own, ORANGE, "chosen"),
             ),
             given_words,
         ),
         cells.pane(
             "found", "Unpooled by the switches", shape,
-            (*_drawn(result, "found", found), grid, marks, cells.frames(winner, ORANGE, "put")),
+            (*_drawn(result, "found", found, scale), grid, marks, put),
             after,
         ),
     ]  # fmt: skip

@@ -344,17 +344,17 @@ def _arithmetic(layer: Any, x: Tensor, channel: int, source: tuple[int, int]) ->
             down, across, _ = _pooling(layer, x)
             return Largest(_array(x[0, channel : channel + 1]), down, across)
         case nn.Softmax():
-            maps = x[0] if x.ndim == 4 else _features_first(x, source)
+            logits = x[0] if x.ndim == 4 else _features_first(x, source)
             over = layer.dim if layer.dim is not None else 1
             if over % x.ndim != (1 if x.ndim == 4 else x.ndim - 1):
                 return None
-            return Softmax(_array(maps), min(channel, len(maps) - 1))
+            return Softmax(_array(logits), min(channel, len(logits) - 1))
         case _:
             pass
     if type(layer).__name__ in FUNCTIONS:
         words, make = FUNCTIONS[type(layer).__name__]
-        maps, _ = laid_out(x, source)
-        return Pointwise(_array(maps[min(channel, len(maps) - 1)]), make(layer), words)
+        given, _ = laid_out(x, source)
+        return Pointwise(_array(given[min(channel, len(given) - 1)]), make(layer), words)
     return _normalized(layer, x, channel, source)
 
 
@@ -492,6 +492,7 @@ def _normalized(layer: Any, x: Tensor, channel: int, source: tuple[int, int]) ->
             mean, variance = (
                 _array(values).astype(np.float64)[channel]
                 for values in (layer.running_mean, layer.running_var)
+                if values is not None
             )
             over = "of the channel"
         case nn.GroupNorm() if x.ndim == 4:

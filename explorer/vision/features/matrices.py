@@ -47,7 +47,7 @@ def im2col(values: Array, kernel: tuple[int, int], stride: int, dilation: int = 
     A kernel, written as a row, times this matrix gives all outputs at once (Chellapilla et al.
     2006, "High Performance Convolutional Neural Networks for Document Processing").
     """
-    cells = read_by(values.shape, kernel, stride, dilation)  # type: ignore[arg-type]
+    cells = read_by(values.shape, kernel, stride, dilation)
     return values.ravel()[cells].reshape(-1, kernel[0] * kernel[1]).T
 
 
@@ -63,7 +63,7 @@ def toeplitz(kernel: Array, size: tuple[int, int], stride: int, dilation: int = 
         stride: As in `read_by`.
         dilation: As in `read_by`.
     """
-    cells = read_by(size, kernel.shape, stride, dilation)  # type: ignore[arg-type]
+    cells = read_by(size, kernel.shape, stride, dilation)
     cells = cells.reshape(-1, kernel.size)
     matrix = np.zeros((len(cells), size[0] * size[1]), kernel.dtype)
     matrix[np.arange(len(cells))[:, None], cells] = kernel.ravel()

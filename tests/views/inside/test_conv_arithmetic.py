@@ -118,7 +118,12 @@ def test_the_first_convolution_comes_first_and_the_output_is_its_largest() -> No
     assert maps[(result.layer.channel, *result.layer.cell)] == maps[:, 2:15, 2:19].max()
     assert board.summary.endswith("output width (41 + 2 x 1 - 3) / 2 + 1 = 21")
     assert {"red", "green", "blue", "bias", "output"} <= set(words(board, "sum"))
-    assert "Input: the photo" in board.pane("image").title
+    channel = result.layer.channel
+    assert board.pane("image").title == f"Output: channel {channel} of 6"
+    _, board = look(network, over="input")
+    assert board.pane("image").title == "Input: the photo"
+    _, board = look(network, layer="wide", over="input")
+    assert board.pane("image").title.startswith("Input: channel ")
 
 
 def test_a_click_and_the_patch_by_hand() -> None:
@@ -174,12 +179,12 @@ def test_many_channels_end_in_their_sum() -> None:
 def test_units_of_a_vector_are_classes_to_click() -> None:
     network = many()
     _, board = look(network, layer="end", channel=3)
-    assert board.pane("output").title == "Output: cup"
+    assert board.pane("units").title == "Output: cup"
     units = board.boxes("units")
     assert units is not None
     assert len(units.xyxy) == 4
     assert {"place", "at"} <= set(board.idle)
-    readout = board.pane("output").readout
+    readout = board.pane("units").readout
     assert readout is not None
     assert readout(0.5, 0.5).startswith("cat: ")
 
@@ -239,12 +244,13 @@ def test_the_outputs_of_a_depthwise_kernel_are_the_layers(place: Point) -> None:
     assert part is not None
     assert layer is not None
     outputs, reads = sliding.outputs(part)
-    row, column = (min(max(at - 2, 0), side - 4) for at, side in zip(layer.cell, (17, 21),
-                                                                     strict=True))  # fmt: skip
-    own = layer.found.values[2, row : row + 4, column : column + 4]
+    row, column = (
+        min(max(at - 1, 0), side - 3) for at, side in zip(layer.cell, (17, 21), strict=True)
+    )
+    own = layer.found.values[2, row : row + 3, column : column + 3]
     bias = float(network.module.depthwise.bias[2])
     np.testing.assert_allclose(outputs + bias, own, atol=1e-5)
-    assert (part.dilation, reads.shape) == (2, (4, 4, 3, 3))
+    assert (part.dilation, reads.shape) == (2, (3, 3, 3, 3))
 
 
 def test_the_outputs_of_a_max_pooling_are_the_layers() -> None:
@@ -252,7 +258,7 @@ def test_the_outputs_of_a_max_pooling_are_the_layers() -> None:
     assert result.part is not None
     assert result.layer is not None
     outputs, _ = sliding.outputs(result.part)
-    own = result.layer.found.values[result.layer.channel, -5:, -5:]
+    own = result.layer.found.values[result.layer.channel, -4:, -4:]
     np.testing.assert_array_equal(outputs, own)
     assert "ceil((21 - 2) / 2) + 1 = 11" in board.summary
 

@@ -201,43 +201,36 @@ def so_far(result: Enlargement, step: int) -> Enlargement:
 
 
 def matrix_pane(result: Enlargement, cell: int | None) -> Pane:
-    """The matrix, times the given cells as a column, equals the larger map as a column."""
+    """Each row of the transposed matrix is a stamp, written as a line; times its input, added."""
     assert result.matrix is not None
-    matrix = result.matrix
+    matrix = np.ascontiguousarray(result.matrix.T)
     rows, columns = matrix.shape
-    product = (matrix.astype(np.float64) @ result.given.ravel()).astype(np.float32)[:, None]
-    starts = (0.2, columns + 1.4, columns + 3.6)
-    middle = 1.0 + rows / 2
+    product = (result.given.ravel() @ matrix.astype(np.float64)).astype(np.float32)[None]
     given = result.given.reshape(-1, 1)
-    scale = Scale.of(given, product)
+    scale = Scale.of(given, product, unit="value", most=2)
+    left, end = 2.4, 1.0 + rows + 1.0
+    middle = 1.0 + rows / 2
     layers: list[Layer] = [
-        cells.word(word, start + wide / 2, 0.5)
-        for word, start, wide in zip(("matrix", "input", "output"), starts, (columns, 1, 1),
-                                     strict=True)
-    ]  # fmt: skip
-    weights = Scale.of(matrix, unit="weight")
-    layers += result.cache.get(
-        "matrix",
-        lambda: cells.layers_of(matrix, weights, at=(starts[0], 1.0), name="weight ",
-                                size=cells.SMALL),
-    )  # fmt: skip
-    layers += cells.layers_of(given, scale, at=(starts[1], middle - columns / 2), name="input ",
-                              size=cells.SMALL)  # fmt: skip
-    layers += cells.layers_of(product, scale, at=(starts[2], 1.0), name="output ",
-                              size=cells.SMALL)  # fmt: skip
-    layers += [cells.word("x", starts[1] - 0.6, middle), cells.word("=", starts[2] - 0.6, middle)]
+        cells.word("input", 0.2, 0.5, anchor=(0, 0.5)),
+        cells.word("x", 1.8, middle),
+        cells.word("one stamp in each row", left + columns / 2, 0.5),
+        cells.word("sum: the larger map, row after row", left + columns / 2, end - 0.5),
+        cells.word("=", 1.8, end + 0.5),
+    ]
+    for values, tints, at, name in (
+        (given, scale, (0.2, 1.0), "input "),
+        (matrix, Scale.of(matrix, unit="weight", most=2), (left, 1.0), "weight "),
+        (product, scale, (left, end), "output "),
+    ):
+        layers += cells.layers_of(values, tints, at=at, name=name, size=cells.SMALL)
     row, column = chosen_cell(result, cell)
-    at = row * result.given.shape[1] + column
-    for left, top, high, name in (
-        (starts[0] + at, 1.0, rows, "column"), (starts[1], middle - columns / 2 + at, 1, "given"),
-    ):  # fmt: skip
-        box = np.array([[left, top, left + 1, top + high]], np.float32)
+    at_row = row * result.given.shape[1] + column
+    for start, wide, name in ((0.2, 1, "given"), (left, columns, "row")):
+        box = np.array([[start, 1.0 + at_row, start + wide, 2.0 + at_row]], np.float32)
         layers.append(cells.frames(box, ORANGE, name))
-    size = (CELL * (starts[2] + 1.2), CELL * (rows + 1.3))
-    return Pane(
-        "matrix", size, (cells.ground(*size), *layers), title=f"Matrix {rows} x {columns}",
-        frame="matrix",
-    )  # fmt: skip
+    size = (CELL * (left + columns + 0.3), CELL * (end + 1.3))
+    title = f"(1 x {rows}) times ({rows} x {columns})"
+    return Pane("matrix", size, (cells.ground(*size), *layers), title=title, frame="matrix")
 
 
 def plot_of(result: Enlargement, step: int) -> Plot:

@@ -20,6 +20,7 @@ SOURCES = LAYER, EXAMPLE = ("the layer", "an example")
 FORMS = IM2COL, TOEPLITZ = ("im2col", "Toeplitz matrix")
 FILLS = NEAREST, NAILS, SWITCHES = ("nearest neighbor", "bed of nails", "max unpooling")
 DIMENSIONS = TWO, ONE = ("2-D", "1-D")
+MAPS = OUTPUT, _ = ("output", "input")
 SOFTMAX = "softmax of the output"
 MOST_STEPS = 64
 
@@ -82,6 +83,10 @@ class Params:
         None, "Output channel",
         "The output channel or unit; by default the one with the largest value at the place.",
         pick=Pick.SELECT, layer="units", low=0, high=65535, when=_of_layer,
+    )  # fmt: skip
+    over: str = param(
+        OUTPUT, "Map", "The output channel over the photo, or the input channel that adds most.",
+        effect=Effect.DRAW, choices=MAPS, when=_shows(UNIT),
     )  # fmt: skip
     shown: int | None = param(
         None, "Channels shown",

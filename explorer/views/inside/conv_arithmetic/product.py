@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from explorer.core.layers import Boxes, Float32, Layer
     from explorer.views.inside.conv_arithmetic.source import Excerpt
 
-OUTPUTS = {1: 4, 2: 3, 3: 3}
+OUTPUTS = {1: 4, 2: 3}
 """Rows and columns of outputs whose patches are easy to read, by the side of the kernel; else 2."""
+MARGIN = 3.2
+"""Cells at the left, for words."""
 POSITIONS = 2
 """Of the kernel in a Toeplitz matrix, down and across."""
 
@@ -37,17 +39,6 @@ def checked(part: Excerpt) -> Excerpt:
     return part
 
 
-def given_pane(part: Excerpt, step: int) -> Pane:
-    """The input, and the patch that is one column."""
-    _, reads = sliding.outputs(part)
-    row, column = sliding.step_of(part, step)
-    height, width = part.given.shape
-    frame = sliding.window(reads[row, column], width, part.dilation, (0.0, 0.0), ORANGE, "patch")
-    layers = (*sliding.given_layers(part, (0.0, 0.0)), frame)
-    size = (CELL * width, CELL * height)
-    return Pane("given", size, layers, title=f"Input: {width} x {height}", frame="given")
-
-
 def matrices(part: Excerpt) -> tuple[Float32, Float32, Float32]:
     """The kernels as rows (O, kh * kw), the patches as columns, and their product."""
     columns = im2col(part.given, part.shape, part.stride, part.dilation)
@@ -57,68 +48,79 @@ def matrices(part: Excerpt) -> tuple[Float32, Float32, Float32]:
 
 
 def im2col_pane(part: Excerpt, step: int) -> Pane:
-    """Kernels times patches equals outputs."""
+    """Kernels at the left, patches above: an output is where a row meets a column."""
     kernels, columns, product = matrices(part)
     high, many = columns.shape
     at = min(step, many) - 1
-    middle = 1.0 + high / 2
-    left = 3.2
-    starts = (left, left + high + 1.2, left + high + many + 2.4)
-    top = middle - len(kernels) / 2
-    letters = cells.LARGE if high <= 9 else cells.SMALL
+    rows, wide = part.given.shape
+    left = MARGIN + max(high, wide) + 1.0  # of patches and outputs
+    tall = max(high, rows)
+    top = 1.0 + tall + 1.3  # of kernels and outputs
     layers: list[Layer] = [
-        cells.word(word, start + wide / 2, 0.5)
-        for word, start, wide in zip(
-            ("kernels", "patches as columns", "outputs"), starts, (high, many, many), strict=True
-        )
+        cells.word("input", MARGIN + wide / 2, 0.5),
+        cells.word("patches as columns", left + many / 2, 0.5),
+        cells.word("kernels as rows", MARGIN + high / 2, top - 0.5),
+        cells.word("outputs", left + many / 2, top - 0.5),
     ]
+    layers += _given(part, step, (MARGIN, 1.0))
     layers += [
-        cells.word(name, left - 0.3, top + k + 0.5, anchor=(1, 0.5))
+        cells.word(name, MARGIN - 0.25, top + k + 0.5, anchor=(1, 0.5), size=10.0)
         for k, name in enumerate(part.names)
     ]
-    for values, start, begin, unit in (
-        (kernels, starts[0], top, "weight"), (columns, starts[1], 1.0, "input"),
-        (product, starts[2], top, "output"),
+    over = 1.0 + tall - high
+    for values, corner, unit in (
+        (kernels, (MARGIN, top), "weight"), (columns, (left, over), "input"),
+        (product, (left, top), "output"),
     ):  # fmt: skip
-        layers += cells.layers_of(values, Scale.of(values, unit=unit), at=(start, begin),
-                                  name=f"{unit} ", size=letters)  # fmt: skip
-    layers += [cells.word("x", starts[1] - 0.6, middle), cells.word("=", starts[2] - 0.6, middle)]
-    layers.append(_frame(starts[1] + at, 1.0, 1, high, ORANGE, "column"))
-    layers.append(_frame(starts[2] + at, top, 1, len(kernels), BLUE, "outputs"))
-    size = (CELL * (starts[2] + many + 0.2), CELL * (high + 1.3))
+        scale = Scale.of(values, unit=unit, most=2)
+        layers += cells.layers_of(values, scale, at=corner, name=f"{unit} ", size=cells.SMALL)
+    layers.append(_frame(left + at, over, 1, high, ORANGE, "column"))
+    layers.append(_frame(MARGIN, top, high, 1, ORANGE, "row"))
+    layers.append(_frame(left + at, top, 1, 1, BLUE, "outputs"))
+    size = (CELL * (left + many + 0.3), CELL * (top + len(kernels) + 0.3))
     title = f"({len(kernels)} x {high}) times ({high} x {many})"
     return Pane("matrix", size, (cells.ground(*size), *layers), title=title, frame="matrix")
 
 
 def toeplitz_pane(part: Excerpt, step: int) -> Pane:
     """Each row, times the input cell by cell, is an output."""
-    kernel = part.kernels[0]
-    matrix = toeplitz(kernel, part.given.shape, part.stride, part.dilation)  # type: ignore[arg-type]
+    matrix = toeplitz(part.kernels[0], part.given.shape, part.stride, part.dilation)
     rows, columns = matrix.shape
     product = (matrix.astype(np.float64) @ part.given.ravel()).astype(np.float32)[:, None]
     at = min(step, rows) - 1
-    left, top = 2.4, 3.2
-    letters = cells.LARGE if columns <= 16 else cells.SMALL
-    line = part.given.reshape(1, -1)
+    high, wide = part.given.shape
+    line = 2.8 + high
+    top = line + 2.4
+    right = MARGIN + columns + 1.0
     layers: list[Layer] = [
-        cells.word("input", left - 0.3, 1.5, anchor=(1, 0.5)),
-        cells.word("matrix", left - 0.3, top + rows / 2, anchor=(1, 0.5)),
-        cells.word("one row after the other", left + columns / 2, 0.5),
-        cells.word("x", left + columns / 2, 2.6),
-        cells.word("=", left + columns + 0.6, top + rows / 2),
-        cells.word("output", left + columns + 1.7, 2.6),
+        cells.word("input", MARGIN + wide / 2, 0.5),
+        cells.word("row after row", MARGIN - 0.25, line + 0.5, anchor=(1, 0.5), size=10.0),
+        cells.word("matrix", MARGIN - 0.25, top + rows / 2, anchor=(1, 0.5), size=10.0),
+        cells.word("x", MARGIN + columns / 2, line + 1.7),
+        cells.word("=", MARGIN + columns + 0.5, top + rows / 2),
+        cells.word("output", right + 0.5, top - 0.6),
     ]
-    for values, start, begin, unit in (
-        (line, left, 1.0, "input"), (matrix, left, top, "weight"),
-        (product, left + columns + 1.2, top, "output"),
+    layers += _given(part, step, (MARGIN, 1.0))
+    for values, corner, unit in (
+        (part.given.reshape(1, -1), (MARGIN, line), "input"), (matrix, (MARGIN, top), "weight"),
+        (product, (right, top), "output"),
     ):  # fmt: skip
-        layers += cells.layers_of(values, Scale.of(values, unit=unit), at=(start, begin),
-                                  name=f"{unit} ", size=letters)  # fmt: skip
-    layers.append(_frame(left, top + at, columns, 1, ORANGE, "row"))
-    layers.append(_frame(left + columns + 1.2, top + at, 1, 1, BLUE, "outputs"))
-    size = (CELL * (left + columns + 2.6), CELL * (top + rows + 0.4))
+        scale = Scale.of(values, unit=unit, most=2)
+        layers += cells.layers_of(values, scale, at=corner, name=f"{unit} ", size=cells.SMALL)
+    layers.append(_frame(MARGIN, top + at, columns, 1, ORANGE, "row"))
+    layers.append(_frame(right, top + at, 1, 1, BLUE, "outputs"))
+    size = (CELL * (right + 1.4), CELL * (top + rows + 0.4))
     title = f"({rows} x {columns}) times ({columns} x 1)"
     return Pane("matrix", size, (cells.ground(*size), *layers), title=title, frame="matrix")
+
+
+def _given(part: Excerpt, step: int, at: tuple[float, float]) -> list[Layer]:
+    """The input, and a frame around the patch of the step."""
+    _, reads = sliding.outputs(part)
+    row, column = sliding.step_of(part, step)
+    width = part.given.shape[1]
+    frame = sliding.window(reads[row, column], width, part.dilation, at, ORANGE, "patch")
+    return [*sliding.given_layers(part, at), frame]
 
 
 def _frame(

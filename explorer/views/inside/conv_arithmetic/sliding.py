@@ -9,6 +9,7 @@ import numpy as np
 from explorer.core.layers import Boxes, Curve, Pane, Plot
 from explorer.render.numbers import number
 from explorer.views.inside.conv_arithmetic.params import MOST_STEPS
+from explorer.views.inside.conv_arithmetic.unit import pointers
 from explorer.views.shared import cells
 from explorer.views.shared.cells import BLUE, CELL, GRAY, ORANGE, Scale
 from explorer.views.shared.common import size_of
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from explorer.core.layers import Color, Extent, Float32, Layer, Picture
     from explorer.views.inside.conv_arithmetic.source import Excerpt
 
-OUTPUTS = {1: 5, 2: 5, 3: 4, 4: 4, 5: 3}
+OUTPUTS = {1: 5, 2: 4, 3: 3, 4: 3}
 """Rows and columns of outputs that are easy to read, by the side of the kernel; else 2."""
 WRITTEN = 9
 """Products that the summary writes out."""
@@ -28,7 +29,7 @@ WRITTEN = 9
 
 def outputs(part: Excerpt) -> tuple[Float32, NDArray[np.intp]]:
     """All outputs (R, C) with the first kernel, and the cells (R, C, kh, kw) that each reads."""
-    at = read_by(part.given.shape, part.shape, part.stride, part.dilation)  # type: ignore[arg-type]
+    at = read_by(part.given.shape, part.shape, part.stride, part.dilation)
     values = part.given.ravel().astype(np.float64)[at]
     if len(part.kernels):
         found = (values * part.kernels[0]).sum(axis=(2, 3))
@@ -52,7 +53,8 @@ def photo_pane(place: Extent | None, title: str, photo: Picture) -> list[Pane]:
         np.array([place], np.float32), np.array([ORANGE], np.uint8), selectable=False,
         name="window",
     )  # fmt: skip
-    return [Pane("image", size_of(photo), (photo, box), title=title)]
+    marks = pointers(box.xyxy, photo)
+    return [Pane("image", size_of(photo), (photo, box, marks), title=title)]
 
 
 def photo_of(part: Excerpt, photo: Picture) -> list[Pane]:
@@ -71,7 +73,7 @@ def slide_pane(part: Excerpt, step: int) -> Pane:
     starts = [0.2, width + 1.5, width + kw + 2.8]
 
     def top(rows: float) -> float:
-        return 1.0 + (tall - 1.0 - rows) / 2
+        return float(1.0 + (tall - 1.0 - rows) / 2)
 
     layers: list[Layer] = [cells.word("input", starts[0] + width / 2, 0.5)]
     at = (starts[0], top(height))
@@ -84,13 +86,13 @@ def slide_pane(part: Excerpt, step: int) -> Pane:
         kernel = part.kernels[0]
         over, under = top(2 * kh + 1.5), top(2 * kh + 1.5) + kh + 1.5
         layers.append(cells.word(part.names[0], starts[1] + kw / 2, over - 0.4))
-        layers += cells.layers_of(kernel, Scale.of(part.kernels, unit="weight"),
+        layers += cells.layers_of(kernel, Scale.of(part.kernels, unit="weight", most=2),
                                   at=(starts[1], over), name="weight ")  # fmt: skip
         products = (patch.astype(np.float64) * kernel).astype(np.float32)
-        every = part.given.ravel()[reads] * kernel  # one scale for all steps
+        every = (part.given.ravel()[reads] * kernel).astype(np.float32)  # one scale for all steps
+        scale = Scale.of(every, unit="product", most=2)
         layers.append(cells.word("products", starts[1] + kw / 2, under - 0.4))
-        layers += cells.layers_of(products, Scale.of(every.astype(np.float32), unit="product"),
-                                  at=(starts[1], under), name="product ")  # fmt: skip
+        layers += cells.layers_of(products, scale, at=(starts[1], under), name="product ")
         layers.append(cells.word("x", starts[1] - 0.65, over + kh / 2))
         layers.append(cells.word("sum", starts[2] - 0.65, under + kh / 2))
     else:
@@ -99,7 +101,9 @@ def slide_pane(part: Excerpt, step: int) -> Pane:
     filled.ravel()[row * found.shape[1] + column + 1 :] = np.nan
     out = (starts[2], top(found.shape[0]))
     layers.append(cells.word("output", starts[2] + found.shape[1] / 2, 0.5))
-    layers += cells.layers_of(filled, Scale.of(found, unit="output"), at=out, name="output ")
+    layers += cells.layers_of(
+        filled, Scale.of(found, unit="output", most=2), at=out, name="output "
+    )
     box = np.array([[column, row, column + 1, row + 1]], np.float32)
     layers.append(cells.frames(box + np.array([*out, *out], np.float32), BLUE, "filled"))
     size = (CELL * (starts[2] + found.shape[1] + 0.2), CELL * (tall + 0.2))
@@ -109,7 +113,7 @@ def slide_pane(part: Excerpt, step: int) -> Pane:
 
 def given_layers(part: Excerpt, at: tuple[float, float]) -> list[Layer]:
     """The input with its numbers; padding has dotted frames."""
-    scale = Scale.of(part.given, unit="input")
+    scale = Scale.of(part.given, unit="input", most=2)
     layers: list[Layer] = [*cells.layers_of(part.given, scale, at=at, name="input ")]
     there = np.argwhere(part.padded)[:, ::-1]
     if len(there):

@@ -227,12 +227,10 @@ def _chosen(
         top, left = rows // INNER, columns // INNER
         inner = np.nan_to_num(maps[:, top : rows - top, left : columns - left])
         inner = inner if channel is None else inner[channel : channel + 1]
-        best, row, column = np.unravel_index(int(inner.argmax()), inner.shape)
-        found = int(best) if channel is None else channel
-        return (int(row) + top, int(column) + left), found
-    across, down = frame.point(here.x, here.y)
-    row = int(min(max(np.floor(down), 0), rows - 1))
-    column = int(min(max(np.floor(across), 0), columns - 1))
+        best, down, across = (int(at) for at in np.unravel_index(inner.argmax(), inner.shape))
+        return (down + top, across + left), best if channel is None else channel
+    x, y = frame.point(here.x, here.y)
+    row, column = min(max(int(y // 1), 0), rows - 1), min(max(int(x // 1), 0), columns - 1)
     return (row, column), int(maps[:, row, column].argmax()) if channel is None else channel
 
 
@@ -329,7 +327,7 @@ def excerpt(found: Opened, most: int, scene: Scene) -> Excerpt:
     channel = own - how.first if isinstance(how, Weighted) else 0
     edge = how.edge if isinstance(how, Weighted) else "zeros"
     one = how.given[channel : channel + 1]
-    values, padded = read(one, *(np.arange(*span) for span in spans), edge)
+    values, padded = read(one, np.arange(*spans[0]), np.arange(*spans[1]), edge)
     if isinstance(how, Weighted) and how.divisor is not None and padded.any():
         raise ExplorerError(
             "At the edge this pooling may average over fewer cells.",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Boxes, Curve, Heat, Pane, Plot, Table
+from explorer.core.layers import Boxes, Curve, Heat, Lines, Pane, Plot, Table
 from explorer.core.listing import quantity
 from explorer.render.numbers import number
+from explorer.views.inside.conv_arithmetic.params import OUTPUT
 from explorer.views.shared import cells
 from explorer.views.shared.cells import BLUE, CELL, GRAY, ORANGE, Scale
 from explorer.views.shared.common import size_of
@@ -33,36 +35,75 @@ CUT = 0.995
 """The part of a map's values that its color scale spans."""
 SHOWN = {1: 8, 2: 5, 3: 4, 4: 3, 5: 3, 6: 2, 7: 2}
 """Channels whose numbers are easy to read, by the rows of the kernel; one where it has more."""
+LETTERS = 10.0
 BARS = 12
 POSITIVE: Color = (214, 84, 66)
 NEGATIVE: Color = (86, 120, 220)
-MARGIN = 2.6
+MARGIN = 3.3
 """Cells at the left, for the names of channels."""
 
 
-def input_pane(
-    result: Opened, unit: Unit, cell: tuple[int, int], photo: Picture, opacity: float
+def map_pane(
+    result: Opened, unit: Unit, cell: tuple[int, int], photo: Picture, look: tuple[str, float]
 ) -> Pane:
-    """The photo, with the input channel that contributes most and the cells that are read."""
-    channel = main_channel(result, unit)
-    frame, values = result.given.frame, result.given.values
-    name = result.input_name(channel)
-    if frame is None:
-        title = f"Input: {quantity(len(values), 'number')} without a place"
-        return Pane("image", size_of(photo), (photo,), title=title)
+    """What can be clicked: the output over the photo, with what it reads, or all units.
+
+    Args:
+        result: The layer.
+        unit: The arithmetic of one output.
+        cell: Its row and column.
+        photo: The photo.
+        look: Which map lies over the photo, and its opacity.
+    """
+    if result.found.frame is None:
+        return _units_pane(result, cell)
+    over, opacity = look
+    channel = result.channel
+    title = f"Output: channel {channel} of {len(result.found.values):,}"
     layers: list[Layer] = [photo]
-    if not result.colors:
+    if over == OUTPUT:
+        key = ("output", opacity)
         layers.append(
-            result.cache.get(
-                ("given", channel, opacity),
-                lambda: _heat(result.given, channel, opacity, "input"),
-            )
+            result.cache.get(key, lambda: _heat(result.found, channel, opacity, "output"))
         )
-    boxes = frame.inverse().boxes(_patch(unit, cell))
-    layers.append(Boxes(boxes, np.tile(np.array([ORANGE], np.uint8), (len(boxes), 1)),
-                        selectable=False, width=2.0, name="patch"))  # fmt: skip
-    title = "Input: the photo" if result.colors else f"Input: {name}"
+    elif not result.colors:
+        main = main_channel(result, unit)
+        title = f"Input: {result.input_name(main)}"
+        if result.given.frame is not None:
+            layers.append(
+                result.cache.get(
+                    ("input", main, opacity), lambda: _heat(result.given, main, opacity, "input")
+                )
+            )
+    else:
+        title = "Input: the photo"
+    box = np.array([[cell[1], cell[0], cell[1] + 1, cell[0] + 1]], np.float32)
+    on_photo = result.found.frame.inverse().boxes(box)
+    if result.given.frame is not None:
+        reads = result.given.frame.inverse().boxes(_patch(unit, cell))
+        tints = np.tile(np.array([ORANGE], np.uint8), (len(reads), 1))
+        layers.append(Boxes(reads, tints, selectable=False, name="patch"))
+        layers.append(pointers(reads if len(reads) else on_photo, photo))
+    blue = np.array([BLUE], np.uint8)
+    layers.append(Boxes(on_photo, blue, selectable=False, width=3.0, name="cell"))
     return Pane("image", size_of(photo), tuple(layers), title=title)
+
+
+def pointers(boxes: Float32, photo: Picture) -> Lines:
+    """Four lines that point at (N, 4) xyxy: a few pixels are easily overlooked."""
+    width, height = size_of(photo)
+    gap, long = 0.01 * max(width, height), 0.06 * max(width, height)
+    (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    segments = np.array(
+        [
+            [x0 - long, y, x0 - gap, y], [x1 + long, y, x1 + gap, y],
+            [x, y0 - long, x, y0 - gap], [x, y1 + long, x, y1 + gap],
+        ],
+        np.float32,
+    )  # fmt: skip
+    tints = np.tile(np.array([ORANGE], np.uint8), (4, 1))
+    return Lines(segments, tints, width=2.0, name="pointers")
 
 
 def _patch(unit: Unit, cell: tuple[int, int]) -> Float32:
@@ -79,22 +120,6 @@ def _patch(unit: Unit, cell: tuple[int, int]) -> Float32:
         return np.zeros((0, 4), np.float32)
     row, column = cell
     return np.array([[column, row, column + 1, row + 1]], np.float32)
-
-
-def output_pane(result: Opened, cell: tuple[int, int], photo: Picture, opacity: float) -> Pane:
-    """The output channel over the photo with the cell that is worked out, or all units."""
-    if result.found.frame is None:
-        return _units_pane(result, cell)
-    box = np.array([[cell[1], cell[0], cell[1] + 1, cell[0] + 1]], np.float32)
-    heat = result.cache.get(
-        ("found", opacity), lambda: _heat(result.found, result.channel, opacity, "output")
-    )
-    mark = Boxes(
-        result.found.frame.inverse().boxes(box), np.array([BLUE], np.uint8), selectable=False,
-        width=3.0, name="cell",
-    )  # fmt: skip
-    title = f"Output: channel {result.channel} of {len(result.found.values):,}"
-    return Pane("output", size_of(photo), (photo, heat, mark), title=title)
 
 
 def _units_pane(result: Opened, cell: tuple[int, int]) -> Pane:
@@ -117,8 +142,8 @@ def _units_pane(result: Opened, cell: tuple[int, int]) -> Pane:
     mark = Boxes(box, np.array([BLUE], np.uint8), selectable=False, name="unit")
     width, height = tiling.size
     return Pane(
-        "output", (float(width), float(height)), (*result.cache.get(("units", cell), layers), mark),
-        title=f"Output: {result.unit_name(result.channel)}", frame="output", readout=readout,
+        "units", (float(width), float(height)), (*result.cache.get(("units", cell), layers), mark),
+        title=f"Output: {result.unit_name(result.channel)}", frame="units", readout=readout,
     )  # fmt: skip
 
 
@@ -167,51 +192,58 @@ def _terms_pane(result: Opened, unit: Terms, shown: int | None) -> Pane:
         most = count
     most = min(most, count) if rows and columns else 0  # a hole of a transposed convolution
     gap = 0.5 if rows > 1 else 0.15
-    starts = [MARGIN + k * (columns + 1.2) for k in range(4)]
+    starts = [MARGIN + k * (columns + 0.9) for k in range(4)]
     kinds = [unit.values[:most], unit.weights[:most], unit.products[:most]]
     scales = [
-        Scale.of(each.astype(np.float32), unit=word)
+        Scale.of(each.astype(np.float32), unit=word, most=2 if rows > 1 else 3)
         for each, word in zip(kinds, ("input", "weight", "product"), strict=True)
     ]
     totals = np.array([*unit.sums, unit.bias, unit.total], np.float32)
-    total = Scale.of(totals, unit="sum")
+    total = replace(Scale.of(totals, unit="sum"), decimals=None)
+    sums: list[Layer] = []  # before the grids: where there is little room, they are left
     layers: list[Layer] = [
         cells.word(word, start + columns / 2, 0.5)
         for word, start in zip(("input", "weights", "products"), starts, strict=False)
     ]
-    layers.append(cells.word("sum", starts[3] + 0.5, 0.5))
+    layers.append(cells.word("sum", starts[3] + cells.WIDE / 2, 0.5))
     top = 1.0
     for k in range(most):
         middle = top + rows / 2
         layers.append(
             cells.word(
-                result.input_name(int(unit.channels[k])), MARGIN - 0.3, middle, anchor=(1, 0.5)
+                result.input_name(int(unit.channels[k])),
+                MARGIN - 0.25,
+                middle,
+                anchor=(1, 0.5),
+                size=LETTERS,
             )
         )
         for values, scale, start, sign in zip(kinds, scales, starts, "x==", strict=False):
             grid = values[k].astype(np.float32)
             name = f"{scale.unit} {k} "
-            size = cells.LARGE if columns <= 5 else cells.SMALL
+            size = LETTERS if columns <= 5 else cells.SMALL
             layers += cells.layers_of(grid, scale, at=(start, top), name=name, size=size)
-            layers.append(cells.word(sign, start + columns + 0.6, middle))
+            layers.append(cells.word(sign, start + columns + 0.45, middle))
         if unit.padded.any():
             at = np.argwhere(unit.padded)[:, ::-1]
             boxes = np.concatenate([at, at + 1], axis=1).astype(np.float32)
             boxes += np.array([starts[0], top] * 2, np.float32)
             layers.append(cells.frames(boxes, GRAY, "padding", width=1.5, dotted=True))
-        layers += _one(float(unit.sums[k]), total, (starts[3], middle - 0.5), f"sum {k} ")
+        sums += cells.single(
+            float(unit.sums[k]), total, (starts[3], middle - 0.5), name=f"sum {k} "
+        )
         top += rows + gap
     top += 0.35 - gap
     for words, value in _rest(unit, most):
-        layers.append(cells.word(words, starts[3] - 0.3, top + 0.5, anchor=(1, 0.5)))
-        layers += _one(value, total, (starts[3], top), f"{words} ")
+        layers.append(cells.word(words, starts[3] - 0.3, top + 0.5, anchor=(1, 0.5), size=LETTERS))
+        sums += cells.single(value, total, (starts[3], top), name=f"{words} ")
         top += 1.15
     layers.append(cells.word("output", starts[3] - 0.3, top + 0.7, anchor=(1, 0.5)))
-    layers += _one(unit.total, total, (starts[3], top + 0.2), "output ")
-    box = np.array([[starts[3], top + 0.2, starts[3] + 1, top + 1.2]], np.float32)
+    sums += cells.single(unit.total, total, (starts[3], top + 0.2), name="output ")
+    box = np.array([[starts[3], top + 0.2, starts[3] + cells.WIDE, top + 1.2]], np.float32)
     layers.append(cells.frames(box, BLUE, "total"))
     title = f"{result.name}: {quantity(int(unit.products.size), 'product')}"
-    return _board_of("sum", title, starts[3] + 1.4, top + 1.5, layers)
+    return _board_of("sum", title, starts[3] + cells.WIDE + 0.3, top + 1.4, [*sums, *layers])
 
 
 def _rest(unit: Terms, most: int) -> list[tuple[str, float]]:
@@ -225,28 +257,26 @@ def _rest(unit: Terms, most: int) -> list[tuple[str, float]]:
     return found
 
 
-def _one(value: float, scale: Scale, at: tuple[float, float], name: str) -> tuple[Layer, ...]:
-    return cells.layers_of(np.array([[value]], np.float32), scale, at=at, name=name)
-
-
 def _window_pane(result: Opened, unit: Window) -> Pane:
     """The pooling window, its largest value and the output."""
     rows, columns = unit.values.shape
     values = unit.values.astype(np.float32)
     scale = Scale.of(values[np.isfinite(values)], unit="input")
-    height, width = max(rows, 1) + 1.3, columns + 4.2
+    height, width = max(rows, 1) + 1.3, columns + 4.6
     down, across = unit.best
     best = np.array([[across, 1 + down, across + 1, 2 + down]], np.float32)
     middle = 1 + rows / 2
     out = (columns + 2.6, middle - 0.5)
     layers: list[Layer] = [
-        cells.word("input", columns / 2, 0.5), cells.word("largest", columns + 3.1, 0.5),
+        cells.word("input", columns / 2, 0.5),
+        cells.word("largest", out[0] + cells.WIDE / 2, 0.5),
         *cells.layers_of(values, scale, at=(0, 1), name="input "),
         cells.frames(best, ORANGE, "largest"),
         cells.word("max =", columns + 1.3, middle),
-        *_one(unit.total, scale, out, "output "),
-        cells.frames(np.array([[out[0], out[1], out[0] + 1, out[1] + 1]], np.float32), BLUE,
-                     "total"),
+        *cells.single(unit.total, scale, out, name="output "),
+        cells.frames(
+            np.array([[*out, out[0] + cells.WIDE, out[1] + 1]], np.float32), BLUE, "total"
+        ),
     ]  # fmt: skip
     at = np.argwhere(np.isnan(unit.values))[:, ::-1] + [0, 1]
     if len(at):
@@ -261,18 +291,20 @@ def _chain_pane(result: Opened, unit: Chain) -> Pane:
     words = result.kind if unit.function is None else f"f(x) = {FUNCTIONS[result.kind][0]}"
     steps = [*unit.steps, ("output" if unit.function is None else words, unit.total)]
     values = np.array([value for _, value in steps], np.float32)
-    scale = Scale.of(values, unit="value")
+    scale = replace(Scale.of(values, unit="value"), decimals=None)
     left = 7.5
     layers: list[Layer] = []
     for k, (name, value) in enumerate(steps):
         top = 0.3 + 1.15 * k
         layers.append(cells.word(name, left - 0.3, top + 0.5, anchor=(1, 0.5)))
-        layers += _one(value, scale, (left, top), f"{name} ")
+        layers += cells.single(value, scale, (left, top), name=f"{name} ")
     top = 0.3 + 1.15 * (len(steps) - 1)
     layers.append(
-        cells.frames(np.array([[left, top, left + 1, top + 1]], np.float32), BLUE, "total")
+        cells.frames(np.array([[left, top, left + cells.WIDE, top + 1]], np.float32), BLUE, "total")
     )
-    return _board_of("sum", f"{result.name}: {result.kind}", left + 1.4, top + 1.3, layers)
+    return _board_of(
+        "sum", f"{result.name}: {result.kind}", left + cells.WIDE + 0.4, top + 1.3, layers
+    )
 
 
 def _shares_pane(result: Opened, unit: Shares, shown: int | None) -> Pane:
@@ -283,10 +315,15 @@ def _shares_pane(result: Opened, unit: Shares, shown: int | None) -> Pane:
         order[-1] = unit.unit
     heads = ("logit z", "exp(z - max)", "softmax")
     columns = [unit.logits, unit.exponentials, unit.shares]
-    scales = [Scale.of(values.astype(np.float32)) for values in columns]
-    starts = [6.0 + 2.6 * k for k in range(3)]
+    units = ("logit", "exponential", "probability")
+    scales = [
+        replace(Scale.of(values.astype(np.float32), unit=each), decimals=None)
+        for values, each in zip(columns, units, strict=True)
+    ]
+    starts = [6.5 + 2.9 * k for k in range(3)]
     layers: list[Layer] = [
-        cells.word(word, start + 0.5, 0.5) for word, start in zip(heads, starts, strict=True)
+        cells.word(word, start + cells.WIDE / 2, 0.5)
+        for word, start in zip(heads, starts, strict=True)
     ]
     for row, k in enumerate(order):
         top = 1.0 + 1.15 * row
@@ -294,9 +331,9 @@ def _shares_pane(result: Opened, unit: Shares, shown: int | None) -> Pane:
         name = name if len(name) <= 22 else f"{name[:21]}…"
         layers.append(cells.word(name, starts[0] - 0.3, top + 0.5, anchor=(1, 0.5)))
         for values, scale, start in zip(columns, scales, starts, strict=True):
-            layers += _one(float(values[k]), scale, (start, top), f"{k} {start} ")
+            layers += cells.single(float(values[k]), scale, (start, top), name=f"{k} {start} ")
         if k == unit.unit:
-            box = np.array([[starts[2], top, starts[2] + 1, top + 1]], np.float32)
+            box = np.array([[starts[2], top, starts[2] + cells.WIDE, top + 1]], np.float32)
             layers.append(cells.frames(box, BLUE, "total"))
     rest = np.setdiff1d(unit.order, order)
     top = 1.0 + 1.15 * len(order)
@@ -305,10 +342,12 @@ def _shares_pane(result: Opened, unit: Shares, shown: int | None) -> Pane:
             layers.append(cells.word(words, starts[0] - 0.3, top + 0.5, anchor=(1, 0.5)))
             for values, scale, start in zip(columns[1:], scales[1:], starts[1:], strict=True):
                 # The sum of exponentials is what each is divided by.
-                layers += _one(float(values[at].sum()), scale, (start, top), f"{words} {start} ")
+                layers += cells.single(
+                    float(values[at].sum()), scale, (start, top), name=f"{words} {start} "
+                )
             top += 1.15
     title = f"Softmax over {quantity(len(unit.order), 'unit')}"
-    return _board_of("sum", title, starts[2] + 1.6, top + 0.2, layers)
+    return _board_of("sum", title, starts[2] + cells.WIDE + 0.4, top + 0.2, layers)
 
 
 def plots(result: Opened, unit: Unit) -> tuple[Plot, ...]:

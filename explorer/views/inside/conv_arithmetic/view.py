@@ -150,7 +150,6 @@ def shown(result: Opened, params: Params) -> tuple[Unit, tuple[int, int]]:
 
 def _unit_board(result: Result, layer: Opened, params: Params) -> Board:
     value, cell = shown(layer, params)
-    opacity = params.opacity
     numbers = layer.cache.get(
         ("numbers", cell, params.shown),
         lambda: (
@@ -161,8 +160,7 @@ def _unit_board(result: Result, layer: Opened, params: Params) -> Board:
     pane, plots, tables = numbers
     return Board(
         panes=(
-            unit.input_pane(layer, value, cell, result.photo, opacity),
-            unit.output_pane(layer, cell, result.photo, opacity),
+            unit.map_pane(layer, value, cell, result.photo, (params.over, params.opacity)),
             pane,
         ),
         plots=plots,
@@ -175,7 +173,7 @@ def _unit_board(result: Result, layer: Opened, params: Params) -> Board:
 def _idle(layer: Opened, value: Unit) -> tuple[str, ...]:
     """Parameters that change nothing with this layer."""
     found = () if isinstance(value, (Terms, Shares)) else ("shown",)
-    return found if layer.found.frame is not None else (*found, "place", "at")
+    return found if layer.found.frame is not None else (*found, "place", "at", "over", "opacity")
 
 
 def _sliding_board(result: Result, part: Excerpt, params: Params) -> Board:
@@ -197,7 +195,7 @@ def _product_board(result: Result, part: Excerpt, params: Params) -> Board:
     matrix = result.cache.get(("matrix", step), lambda: make(part, step))
     words = f"{_name(result)}: {params.form}, {matrix.title}"
     return Board(
-        panes=(*sliding.photo_of(part, result.photo), product.given_pane(part, step), matrix),
+        panes=(*sliding.photo_of(part, result.photo), matrix),
         plots=(sliding.plot_of(part, step),),
         tables=unit.size_table(part.sizes),
         summary=words,
@@ -215,7 +213,12 @@ def _enlarging_board(result: Result, larger: Enlargement, params: Params) -> Boa
         count = min(params.step, larger.given.size)
         title = f"Sum of {count} stamp{'s' if count != 1 else ''}"
     panes += enlargements.panes_of(
-        now, params.cell, given=larger.words, found=title, kernel=f", stride {larger.stride}"
+        now,
+        params.cell,
+        given=larger.words,
+        found=title,
+        kernel=f", stride {larger.stride}",
+        unit="value",
     )
     if larger.matrix is not None:
         matrix = larger.cache.get(

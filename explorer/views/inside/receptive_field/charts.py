@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Curve, Plot, Table
+from explorer.views.shared.common import percent
 
 if TYPE_CHECKING:
     from explorer.views.inside.receptive_field.result import Result
@@ -45,7 +46,7 @@ def table(result: Result, pixel: tuple[float, float]) -> Table:
         rows.append(
             (
                 name, f"{width} x {height}", f"{least}{across:.0f} x {down:.0f}",
-                f"{100 * across * down / area:.1f}%", int(cells.reached(*pixel).sum()),
+                percent(across * down / area), int(cells.reached(*pixel).sum()),
             )
         )  # fmt: skip
     columns = ("layer", "cells", "field [px]", "of the input", "cells reached")

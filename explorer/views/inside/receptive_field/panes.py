@@ -115,7 +115,7 @@ def layers_pane(result: Result, here: Point, pixel: tuple[float, float]) -> Pane
         layers.append(Text(words, (x, y - 4), anchor=(0, 1), size=9.0, name=f"{name} words"))
     at = np.array([[x + here.x * scale, y + here.y * scale] for x, y in corners], np.float32)
     tints = np.tile(np.array([ORANGE], np.uint8), (len(corners), 1))
-    layers.append(Points(at.reshape(-1, 2), tints, radius=3.0, name="pixels"))
+    layers.append(Points(at.reshape(-1, 2), tints, radius=2.0, name="pixels"))
     across, down = tiling.size
     return Pane(
         "layers", (float(across), float(down)), tuple(layers),
