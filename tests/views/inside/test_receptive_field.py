@@ -199,6 +199,14 @@ def test_a_layer_that_does_not_run_is_told() -> None:
         list(VIEW.compute(Scene(network, toy_image()), asked))
 
 
+def test_a_default_layer_that_does_not_run_is_replaced_by_the_last_that_does() -> None:
+    module = Chain()
+    module.auxiliary = nn.Conv2d(2, 1, 1)
+    steps, board = look(make_network(module, "features"), effective=False)
+    assert steps[0].layer == "second"
+    assert board.summary.startswith("second: ")
+
+
 def test_operations_that_are_not_followed_are_noted() -> None:
     class Odd(nn.Module):
         def __init__(self) -> None:

@@ -104,6 +104,8 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     found = fields_of(scene)
     rows, columns = scene.image.pixels.shape[:2]
     shown = steps_of(info, found)
+    if layer == default_layer(info) and layer not in found.layers and shown:
+        layer = shown[-1]  # the last convolution may be of an auxiliary head, for training alone
     order = {e.name: number for number, e in enumerate(info.layers)}
     within = [number for name, number in order.items() if f"{name}.".startswith(f"{layer}.")]
     result = Result(
