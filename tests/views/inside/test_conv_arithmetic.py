@@ -34,7 +34,7 @@ from explorer.views.inside.conv_arithmetic.params import (
 )
 from explorer.views.inside.conv_arithmetic.source import Size
 from explorer.views.inside.conv_arithmetic.view import VIEW, Params, Result
-from explorer.views.shared.cells import CELL
+from explorer.views.shared.grids.cells import CELL
 from tests.toys import MeanClassifier, hook_count, make_network, toy_image, toy_network
 
 
@@ -349,6 +349,9 @@ def test_stamps_and_matrix_are_the_transposed_convolution(
     np.testing.assert_allclose(product, own, atol=1e-5)
     assert (len(larger.given) == 1) == (dimensions == ONE)
     assert "equals the sum of the stamps" in board.summary
+    (pane,) = look(network, show=TRANSPOSED, dimensions=dimensions, matrix=True, **asked)[1].panes
+    grids = {layer.name: layer for layer in pane.layers}
+    np.testing.assert_allclose(grids["output cells"].values[0], own.ravel(), atol=1e-5)
 
 
 def test_the_kernel_put_down_is_the_layers() -> None:

@@ -32,7 +32,7 @@ from explorer.views.segmentation.decoder_bench.arithmetic import (
 from explorer.views.segmentation.decoder_bench.maps import ClassMap, colors_of, present_in
 from explorer.views.segmentation.decoder_bench.structure import ATROUS, FCN, PYRAMID, UNET
 from explorer.views.segmentation.decoder_bench.view import VIEW, Params, methods_of
-from explorer.views.shared.cells import CELL
+from explorer.views.shared.grids.cells import CELL
 from explorer.vision.dense.grids import CellGrid
 from tests.toys import FixedSegmenter, make_network, toy_image, toy_network
 

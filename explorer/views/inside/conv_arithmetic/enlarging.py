@@ -13,10 +13,10 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Curve, Pane, Plot
 from explorer.views.inside.conv_arithmetic.params import NEAREST, ONE, SWITCHES
 from explorer.views.inside.conv_arithmetic.source import example
-from explorer.views.shared import cells
-from explorer.views.shared.cells import CELL, ORANGE, Scale
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.views.shared.enlargements import chosen_cell
+from explorer.views.shared.grids import cells
+from explorer.views.shared.grids.cells import CELL, ORANGE, Scale
+from explorer.views.shared.grids.enlargements import chosen_cell
 from explorer.vision.features.arithmetic import Weighted
 from explorer.vision.features.matrices import dilated, toeplitz
 from explorer.vision.features.resampling import (
@@ -42,7 +42,7 @@ WINDOW = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Enlargement:
-    """The numbers, as `explorer.views.shared.enlargements` draws them.
+    """The numbers, as `explorer.views.shared.grids.enlargements` draws them.
 
     Attributes:
         matrix: (R * C, r * c) float32 of a transposed convolution: times `given`, it is `found`.

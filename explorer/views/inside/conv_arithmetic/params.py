@@ -103,6 +103,10 @@ class Params:
         TWO, "Dimensions", "A map, or a single row of it.",
         choices=DIMENSIONS, when=_shows(TRANSPOSED),
     )  # fmt: skip
+    matrix: bool = param(
+        False, "As a matrix", "Writes the same sum as a product of matrices.",
+        effect=Effect.DRAW, when=_shows(TRANSPOSED),
+    )  # fmt: skip
     fill: str = param(
         SWITCHES, "Unpooling", "Where the pooled values go in the larger map.",
         choices=FILLS, when=_shows(UNPOOL),
@@ -144,5 +148,5 @@ class Params:
     )  # fmt: skip
     opacity: float = param(
         0.7, "Opacity", "Opacity of the maps over the photo.",
-        effect=Effect.DRAW, low=0.0, high=1.0, when=_of_layer,
+        effect=Effect.DRAW, low=0.0, high=1.0, when=_shows(UNIT),
     )  # fmt: skip

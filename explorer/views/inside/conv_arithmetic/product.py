@@ -9,8 +9,8 @@ import numpy as np
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Pane
 from explorer.views.inside.conv_arithmetic import sliding
-from explorer.views.shared import cells
-from explorer.views.shared.cells import BLUE, CELL, ORANGE, Scale
+from explorer.views.shared.grids import cells
+from explorer.views.shared.grids.cells import BLUE, CELL, ORANGE, Scale
 from explorer.vision.features.matrices import im2col, toeplitz
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _given(part: Excerpt, step: int, at: tuple[float, float]) -> list[Layer]:
     row, column = sliding.step_of(part, step)
     width = part.given.shape[1]
     frame = sliding.window(reads[row, column], width, part.dilation, at, ORANGE, "patch")
-    return [*sliding.given_layers(part, at), frame]
+    return [*sliding.given_layers(part, at, cells.SMALL), frame]
 
 
 def _frame(

@@ -10,9 +10,9 @@ from explorer.core.layers import Boxes, Curve, Pane, Plot
 from explorer.render.numbers import number
 from explorer.views.inside.conv_arithmetic.params import MOST_STEPS
 from explorer.views.inside.conv_arithmetic.unit import pointers
-from explorer.views.shared import cells
-from explorer.views.shared.cells import BLUE, CELL, GRAY, ORANGE, Scale
 from explorer.views.shared.common import size_of
+from explorer.views.shared.grids import cells
+from explorer.views.shared.grids.cells import BLUE, CELL, GRAY, ORANGE, Scale
 from explorer.vision.features.matrices import read_by
 
 if TYPE_CHECKING:
@@ -111,10 +111,10 @@ def slide_pane(part: Excerpt, step: int) -> Pane:
     return Pane("slide", size, (cells.ground(*size), *layers), title=title, frame="slide")
 
 
-def given_layers(part: Excerpt, at: tuple[float, float]) -> list[Layer]:
+def given_layers(part: Excerpt, at: tuple[float, float], size: float | None = None) -> list[Layer]:
     """The input with its numbers; padding has dotted frames."""
     scale = Scale.of(part.given, unit="input", most=2)
-    layers: list[Layer] = [*cells.layers_of(part.given, scale, at=at, name="input ")]
+    layers: list[Layer] = [*cells.layers_of(part.given, scale, at=at, name="input ", size=size)]
     there = np.argwhere(part.padded)[:, ::-1]
     if len(there):
         boxes = np.concatenate([there, there + 1], axis=1).astype(np.float32)

@@ -11,9 +11,9 @@ from explorer.core.layers import Boxes, Curve, Heat, Lines, Pane, Plot, Table
 from explorer.core.listing import quantity
 from explorer.render.numbers import number
 from explorer.views.inside.conv_arithmetic.params import OUTPUT
-from explorer.views.shared import cells
-from explorer.views.shared.cells import BLUE, CELL, GRAY, ORANGE, Scale
 from explorer.views.shared.common import size_of
+from explorer.views.shared.grids import cells
+from explorer.views.shared.grids.cells import BLUE, CELL, GRAY, ORANGE, Scale
 from explorer.vision.features.arithmetic import (
     FUNCTIONS,
     Chain,

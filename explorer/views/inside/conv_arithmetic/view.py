@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.layers import Board
+from explorer.core.listing import quantity
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.views.inside.conv_arithmetic import enlarging, product, sliding, unit
@@ -20,15 +21,15 @@ from explorer.views.inside.conv_arithmetic.params import (
     Params,
 )
 from explorer.views.inside.conv_arithmetic.source import example, excerpt, opened
-from explorer.views.shared import enlargements
 from explorer.views.shared.common import photo_of
 from explorer.views.shared.draw_cache import DrawCache
+from explorer.views.shared.grids import enlargements
 from explorer.vision.features.arithmetic import Shares, Terms, Window
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from explorer.core.layers import Picture, Plot
+    from explorer.core.layers import Pane, Picture
     from explorer.engine.scene import Scene
     from explorer.views.inside.conv_arithmetic.enlarging import Enlargement
     from explorer.views.inside.conv_arithmetic.source import Excerpt, Opened
@@ -194,8 +195,10 @@ def _product_board(result: Result, part: Excerpt, params: Params) -> Board:
     step = params.step
     matrix = result.cache.get(("matrix", step), lambda: make(part, step))
     words = f"{_name(result)}: {params.form}, {matrix.title}"
+    # A Toeplitz matrix is wide: it needs the room of the photo.
+    photo = sliding.photo_of(part, result.photo) if params.form == IM2COL else []
     return Board(
-        panes=(*sliding.photo_of(part, result.photo), matrix),
+        panes=(*photo, matrix),
         plots=(sliding.plot_of(part, step),),
         tables=unit.size_table(part.sizes),
         summary=words,
@@ -203,31 +206,33 @@ def _product_board(result: Result, part: Excerpt, params: Params) -> Board:
 
 
 def _enlarging_board(result: Result, larger: Enlargement, params: Params) -> Board:
-    panes = sliding.photo_pane(larger.place, f"Cells: {larger.words}", result.photo)
-    now = larger
-    plots: tuple[Plot, ...] = ()
-    title = params.fill[0].upper() + params.fill[1:]
-    if result.show == TRANSPOSED:
-        now = enlarging.so_far(larger, params.step)
-        plots = (enlarging.plot_of(larger, params.step),)
-        count = min(params.step, larger.given.size)
-        title = f"Sum of {count} stamp{'s' if count != 1 else ''}"
-    panes += enlargements.panes_of(
-        now,
-        params.cell,
-        given=larger.words,
-        found=title,
-        kernel=f", stride {larger.stride}",
-        unit="value",
-    )
-    if larger.matrix is not None:
-        matrix = larger.cache.get(
+    summary = f"{_name(result)}: {enlarging.summary(larger, params)}"
+    if larger.matrix is None:
+        title = params.fill[0].upper() + params.fill[1:]
+        return Board(panes=_grids(result, larger, larger, title, params), summary=summary)
+    if params.matrix:
+        pane = larger.cache.get(
             ("matrix pane", params.cell), lambda: enlarging.matrix_pane(larger, params.cell)
         )
-        panes.append(matrix)
+        return Board(panes=(pane,), summary=summary)
+    count = min(params.step, larger.given.size)
+    now = enlarging.so_far(larger, params.step)
+    title = f"Sum of {quantity(count, 'stamp')}"
     return Board(
-        panes=tuple(panes), plots=plots,
-        summary=f"{_name(result)}: {enlarging.summary(larger, params)}",
+        panes=_grids(result, larger, now, title, params),
+        plots=(enlarging.plot_of(larger, params.step),), summary=summary,
+    )  # fmt: skip
+
+
+def _grids(
+    result: Result, larger: Enlargement, now: Enlargement, title: str, params: Params
+) -> tuple[Pane, ...]:
+    return (
+        *sliding.photo_pane(larger.place, f"Cells: {larger.words}", result.photo),
+        *enlargements.panes_of(
+            now, params.cell, given=larger.words, found=title,
+            kernel=f", stride {larger.stride}", unit="value",
+        ),
     )  # fmt: skip
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from explorer.core.layers import Boxes, Heat, Masks, Pane, Picture, Points, Text
 from explorer.core.listing import quantity
-from explorer.views.shared.cells import BLUE, ORANGE
 from explorer.views.shared.common import CROP_COLOR, size_of
+from explorer.views.shared.grids.cells import BLUE, ORANGE
 from explorer.vision.features.mosaics import Tiling
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from explorer.views.segmentation.decoder_bench.arithmetic import (
     Arithmetic,
 )
 from explorer.views.segmentation.decoder_bench.maps import heat
-from explorer.views.shared import enlargements
-from explorer.views.shared.cells import ORANGE
 from explorer.views.shared.common import size_of
+from explorer.views.shared.grids import enlargements
+from explorer.views.shared.grids.cells import ORANGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from explorer.views.shared import cells
-from explorer.views.shared.cells import BLUE, ORANGE, Scale
+from explorer.views.shared.grids import cells
+from explorer.views.shared.grids.cells import BLUE, ORANGE, Scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
