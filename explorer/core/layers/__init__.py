@@ -32,6 +32,7 @@ from explorer.core.layers.shapes import (
     Lines,
     Points,
     Text,
+    box_beside,
     boxes_at,
     frame_widths,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "Table",
     "Text",
     "UInt8",
+    "box_beside",
     "boxes_at",
     "cell_at",
     "class_colors",
