@@ -94,7 +94,8 @@ def test_follows_a_camera(view: View[Any, Any], passes: int, name: str) -> None:
     images = frames()
     params = resolved(view.Params(), network.info)
     if view is WHAT_IF:
-        params = replace(params, strokes=strokes(images[0]))
+        layer = network.info.default_layer
+        params = replace(params, strokes=strokes(images[0]), layer=layer)
     run = followed(view, network, params)
     seconds(run, images[:3])
     ratios = []

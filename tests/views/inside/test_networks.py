@@ -127,7 +127,7 @@ def test_feature_maps(network: Network) -> None:
         for sort, show in (("class weight", "maps"), ("similarity", "histograms")):
             params = MapsParams(
                 layer=layer, sort=sort, show=show, pinned=("0",), change="knock out",
-                field=layer == "",
+                colors=True, field=layer == "",
             )  # fmt: skip
             result = last_of(FEATURE_MAPS, scene, params)
             if result is not None:

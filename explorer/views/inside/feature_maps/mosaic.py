@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ORANGE = (255, 160, 40)
 EDGE = 90
 """Gray level of the edges of tiles."""
-MOST_NUMBERS = 128
+MOST_NUMBERS = 64
 """Tiles up to which each has its number; of more only the first of each row."""
 BINS, HIGH = 32, 24
 """Columns and rows of a histogram's tile."""

@@ -109,7 +109,7 @@ class Params:
         when=_compares,
     )  # fmt: skip
     colors: bool = param(
-        True, "Principal components",
+        False, "Principal components",
         "Shows all channels in one picture: the first three principal components of the cells as "
         "red, green and blue.",
     )  # fmt: skip

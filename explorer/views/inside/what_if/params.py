@@ -24,8 +24,11 @@ NO_LAYER = "none"
 
 
 def _layers(info: NetworkInfo) -> tuple[str, ...]:
-    # An empty parameter means the first choice, so the default layer is first in the list.
-    return tuple(dict.fromkeys((default_layer(info), NO_LAYER, *info.layer_names())))
+    # An empty parameter means the first choice: no maps, where there are predictions to compare.
+    first = (NO_LAYER, default_layer(info))
+    if info.task == "features":
+        first = (default_layer(info), NO_LAYER)
+    return tuple(dict.fromkeys((*first, *info.layer_names())))
 
 
 def _has_object(params: Params) -> bool:

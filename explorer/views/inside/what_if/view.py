@@ -19,7 +19,7 @@ from explorer.views.inside.what_if.params import NO_LAYER, Params
 from explorer.views.shared.anchors import same
 from explorer.views.shared.before_after.changes import Look, change_of
 from explorer.views.shared.before_after.outputs import prediction_of
-from explorer.views.shared.common import default_layer, percent, photo_of, size_of
+from explorer.views.shared.common import percent, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 
 @torch.no_grad()
 def _result(scene: Scene, params: Params) -> Result:
-    layer = params.layer or default_layer(scene.network.info)
+    layer = params.layer or NO_LAYER
     first = _activation(scene, layer)  # before the output: one pass gives both
     before = scene.memo("prediction", lambda: prediction_of(scene, scene.output()))
     edit = edited(scene, params, before)

@@ -109,13 +109,13 @@ def test_similar_maps_are_neighbors() -> None:
 
 
 def test_all_channels_in_three_colors() -> None:
-    result, board = look(Scene(toy(), toy_image()), layer="conv2")
+    result, board = look(Scene(toy(), toy_image()), layer="conv2", colors=True)
     assert result.colored is not None
     picture = board.pane("colors").layers[-1]
     assert isinstance(picture, Picture)
     assert picture.rgb is result.colored.rgb
     assert picture.extent == heat_of(board, "image").extent
-    _, without = look(Scene(toy(), toy_image()), layer="conv2", colors=False)
+    _, without = look(Scene(toy(), toy_image()), layer="conv2")
     assert [pane.name for pane in without.panes] == ["image", "mosaic"]
 
 

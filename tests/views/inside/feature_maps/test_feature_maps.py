@@ -172,7 +172,7 @@ def test_a_second_photo_is_shown_on_the_same_scale() -> None:
     params = Params(layer="conv1", second=other, channel=0)
     *_, step = VIEW.compute(scene, params)
     board = VIEW.draw(step.value, params)
-    assert [pane.name for pane in board.panes] == ["image", "second", "colors", "mosaic"]
+    assert [pane.name for pane in board.panes] == ["image", "second", "mosaic"]
     assert board.pane("second").size == (40.0, 30.0)
     first, compared = (board.pane(name).layers[1] for name in ("image", "second"))
     assert isinstance(first, Heat)
