@@ -26,6 +26,10 @@ AROUND = 0.35
 """Inpainting takes this part of an area's longer side into account on each side of it."""
 LEAST_AROUND = 12
 """The same in pixels, at least."""
+REACH = 2
+"""Pixels around a new one that its color is worked out from."""
+FINE_SIGMA = 4.0
+"""Standard deviation from which a blur is worked out on a smaller copy."""
 
 
 def mean_color(pixels: UInt8) -> Color:
@@ -71,11 +75,24 @@ def blur(pixels: UInt8, area: Area, sigma: float) -> None:
         return
     wide = widened(span, round(3 * sigma) + 1, area.shape)
     # A copy: what is written must not be read again.
-    soft = cv2.GaussianBlur(np.ascontiguousarray(pixels[wide]), (0, 0), sigma)
-    pixels[wide][area[wide]] = soft[area[wide]]
+    pixels[wide][area[wide]] = _soft(np.ascontiguousarray(pixels[wide]), sigma)[area[wide]]
 
 
-def inpaint(pixels: UInt8, area: Area, longest: int = 256) -> None:
+def _soft(part: UInt8, sigma: float) -> UInt8:
+    """A Gaussian blur; a wide one is that of a smaller copy, which costs far less."""
+    share = FINE_SIGMA / sigma
+    if share >= 1:
+        return np.asarray(cv2.GaussianBlur(part, (0, 0), sigma), np.uint8)
+    height, width = part.shape[:2]
+    size = (max(1, round(width * share)), max(1, round(height * share)))
+    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    # Averaging over a pixel of the copy, and interpolating between its pixels, blur as well.
+    small = cv2.GaussianBlur(small, (0, 0), (FINE_SIGMA**2 - 0.25) ** 0.5)
+    soft = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(soft, np.uint8)
+
+
+def inpaint(pixels: UInt8, area: Area, longest: int = 96) -> None:
     """Continues the surroundings of `area` (H, W) into it (Telea 2004, fast marching).
 
     An area without any pixel around it becomes `GRAY`.
@@ -102,7 +119,7 @@ def inpaint(pixels: UInt8, area: Area, longest: int = 256) -> None:
     if bool((cover > 0).all()):
         fill(pixels, area, mean_color(part[~hole][None]))
         return
-    filled = cv2.inpaint(small, (cover > 0).astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    filled = cv2.inpaint(small, (cover > 0).astype(np.uint8), REACH, cv2.INPAINT_TELEA)
     size = (hole.shape[1], hole.shape[0])
     part[hole] = cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR)[hole]
 

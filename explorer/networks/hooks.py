@@ -74,12 +74,7 @@ def captured(
     Raises:
         ExplorerError: When the network has no such layer.
     """
-    known = dict(module.named_modules())
-    missing = [name for name in layers if name not in known]
-    if missing:
-        raise ExplorerError(
-            f"This network has no layer {missing[0]!r}.", "Choose a layer from its list."
-        )
+    found = {name: _named(module, name) for name in layers}
     records: dict[str, list[Any]] = {name: [] for name in layers}
     keep = convert or (Tensor.clone if keep_graph else lambda tensor: tensor.detach().clone())
 
@@ -92,7 +87,7 @@ def captured(
     handles = []
     try:
         for name in layers:
-            handles.append(known[name].register_forward_hook(recorder(name)))
+            handles.append(found[name].register_forward_hook(recorder(name)))
         yield records
     finally:
         for handle in handles:
@@ -210,12 +205,12 @@ def input_until(module: nn.Module, layer: str, run: Callable[[], object]) -> Any
 
 
 def _named(module: nn.Module, layer: str) -> nn.Module:
-    known: dict[str, nn.Module] = dict(module.named_modules())
-    if layer not in known:
+    try:
+        return module.get_submodule(layer)
+    except AttributeError:
         raise ExplorerError(
             f"This network has no layer {layer!r}.", "Choose a layer from its list."
-        )
-    return known[layer]
+        ) from None
 
 
 def _reached(handle: RemovableHandle, layer: str, run: Callable[[], object]) -> Any:

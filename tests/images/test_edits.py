@@ -65,6 +65,19 @@ def test_the_blur_is_that_of_the_whole_photo(where: np.ndarray) -> None:
     np.testing.assert_array_equal(pixels[where], whole[where])
 
 
+def test_a_wide_blur_is_nearly_that_of_the_whole_photo() -> None:
+    y, x = np.mgrid[0:160, 0:200]
+    waves = 128 + 60 * np.sin(x / 23) + 60 * np.cos(y / 31)
+    pixels = np.stack([waves, waves[::-1], 255 - waves], axis=2).astype(np.uint8)
+    pixels[40:120, 60:140] = (250, 10, 90)
+    whole = cv2.GaussianBlur(pixels, (0, 0), 20.0).astype(int)
+    where = area(slice(20, 130), slice(30, 190), (160, 200))
+    blur(pixels, where, 20.0)
+    off = np.abs(pixels.astype(int) - whole)[where]
+    assert off.max() <= 5
+    assert off.mean() < 1
+
+
 def test_inpainting_continues_a_gradient_and_takes_no_color_from_the_area() -> None:
     ramp = np.tile(np.linspace(0, 200, 80)[None, :, None], (60, 1, 3)).astype(np.uint8)
     pixels, where = ramp.copy(), area(slice(20, 40), slice(30, 50))

@@ -24,7 +24,11 @@ ORANGE = (255, 160, 40)
 EDGE = 90
 """Gray level of the edges of tiles."""
 MOST_NUMBERS = 64
-"""Tiles up to which each has its number; of more only the first of each row."""
+"""Tiles up to which each has its number; of more only the first of some rows."""
+MOST_ROWS = 16
+"""Rows that are numbered then."""
+MOST_FRAMED = 512
+"""Tiles up to which they have frames, which would hide much of smaller ones."""
 BINS, HIGH = 32, 24
 """Columns and rows of a histogram's tile."""
 
@@ -135,11 +139,14 @@ def _tiles(tiling: Tiling, order: NDArray[np.intp]) -> Boxes:
     # One selectable box per tile: its edge is the gap between tiles, its key the channel.
     colors = np.full((tiling.count, 3), EDGE, np.uint8)
     keys = tuple(int(channel) for channel in order)
-    return Boxes(tiling.boxes(), colors, keys=keys, width=1.0, name="tiles")
+    width = 1.0 if tiling.count <= MOST_FRAMED else 0.0
+    return Boxes(tiling.boxes(), colors, keys=keys, width=width, name="tiles")
 
 
 def _numbers(tiling: Tiling, order: NDArray[np.intp]) -> tuple[Text, ...]:
-    every = 1 if tiling.count <= MOST_NUMBERS else tiling.columns
+    every = 1
+    if tiling.count > MOST_NUMBERS:
+        every = tiling.columns * -(-tiling.rows // MOST_ROWS)
     corners = tiling.boxes()[::every, :2].tolist()
     return tuple(
         Text(str(channel), (x, y), size=7.0, name="number")

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from explorer.core.params import Box
     from explorer.engine.scene import Scene
-    from explorer.images.edits import Color
     from explorer.views.inside.what_if.params import Params
     from explorer.views.shared.before_after.outputs import Prediction
 
@@ -93,7 +92,7 @@ def edited(scene: Scene, params: Params, before: Prediction) -> Edited:
         elif strokes is None:
             return _example(scene, params, before, pixels, notes)
     if strokes is not None:
-        area |= _brushed(pixels, strokes, params, mean_color(photo))
+        area |= _brushed(pixels, strokes, params, photo)
     pixels.flags.writeable = False
     return Edited(pixels, area, tuple(notes))
 
@@ -107,20 +106,17 @@ def _strokes(params: Params, size: tuple[int, ...]) -> tuple[UInt8 | None, list[
     return params.strokes.index(), []
 
 
-def _brushed(pixels: UInt8, strokes: UInt8, params: Params, mean: Color) -> Area:
+def _brushed(pixels: UInt8, strokes: UInt8, params: Params, photo: UInt8) -> Area:
     does: dict[str, Callable[[Area], None]] = {
         words.INPAINT: lambda area: inpaint(pixels, area, params.detail),
         words.BLUR: lambda area: blur(pixels, area, params.sigma),
         words.GRAY: lambda area: fill(pixels, area, GRAY_COLOR),
-        words.MEAN: lambda area: fill(pixels, area, mean),
+        words.MEAN: lambda area: fill(pixels, area, mean_color(photo)),
     }
-    changed = np.zeros(strokes.shape, np.bool_)
     for tool, change in does.items():
-        area = strokes == words.TOOLS.index(tool) + 1
-        if area.any():
-            change(area)
-            changed |= area
-    return changed
+        change(strokes == words.TOOLS.index(tool) + 1)
+    known = strokes <= len(words.TOOLS)
+    return (strokes > 0) & known & (strokes != words.TOOLS.index(words.OBJECT) + 1)
 
 
 # -- an object of the photo -----------------------------------------------------------------------

@@ -140,7 +140,7 @@ class Params:
         effect=Effect.DRAW, choices=tuple(COLORMAPS), advanced=True, when=_maps,
     )  # fmt: skip
     detail: int = param(
-        256, "Inpainting size",
+        96, "Inpainting size",
         "Longer side of the surroundings that inpainting works on; larger is finer and slower.",
         low=64, high=1024, step=32, unit="px", log=True, advanced=True,
     )  # fmt: skip
