@@ -44,7 +44,8 @@ def with_gamma(values: Float32, low: float, high: float, gamma: float) -> Float3
     start, span = (0.0, high) if around else (low, high - low)
     share = (values - np.float32(start)) / np.float32(span)
     bent = np.sign(share) * np.abs(share) ** np.float32(gamma)
-    return (bent * np.float32(span) + np.float32(start)).astype(np.float32)
+    found: Float32 = (bent * np.float32(span) + np.float32(start)).astype(np.float32)
+    return found
 
 
 def gamma_words(gamma: float) -> str:

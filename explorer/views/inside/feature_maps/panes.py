@@ -120,7 +120,8 @@ def pinned_pane(result: Result, params: Params) -> tuple[Pane, ...]:
         tiling = Tiling.of(len(chosen), height, width)
     else:
         tiling = Tiling(len(sides) * len(chosen), height, width, len(chosen))
-    key = ("pinned", chosen, id(sides[-1]), params.colormap, params.gamma)
+    cache = result.maps.cache if result.beside is None else result.beside.cache
+    key = ("pinned", chosen, params.colormap, params.gamma)
 
     def heat() -> Heat:
         tiles = np.full((tiling.count, height, width), np.nan, np.float32)
@@ -143,7 +144,7 @@ def pinned_pane(result: Result, params: Params) -> tuple[Pane, ...]:
     if result.beside is not None:
         title += f", below {result.beside.words}"
     wide, high = tiling.size
-    layers = (result.maps.cache.get(key, heat), boxes)
+    layers = (cache.get(key, heat), boxes)
     return (Pane("pinned", (float(wide), float(high)), layers, title=title, frame="pinned"),)
 
 
@@ -185,8 +186,9 @@ def _cached_heat(
         low = -high
     values = answer.values[channel]
     if params.gamma != 1.0:
-        key = ("bent", pane, channel, id(answer), low, high, params.gamma)
-        values = result.maps.cache.get(key, lambda: with_gamma(values, low, high, params.gamma))
+        cache = result.maps.cache if result.beside is None else result.beside.cache
+        key = ("bent", pane, channel, low, high, params.gamma)
+        values = cache.get(key, lambda: with_gamma(values, low, high, params.gamma))
     assert answer.frame is not None
     rows, columns = values.shape
     return Heat(

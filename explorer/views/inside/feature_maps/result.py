@@ -90,11 +90,15 @@ class Weights:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beside:
-    """What the maps are compared with: `words` say of what the `answer` is."""
+    """What the maps are compared with: `words` say of what the `answer` is.
+
+    `cache` keeps what is drawn of both.
+    """
 
     photo: Picture
     answer: Activation
     words: str
+    cache: DrawCache = field(default_factory=DrawCache)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -116,7 +116,8 @@ def _brushed(pixels: UInt8, strokes: UInt8, params: Params, photo: UInt8) -> Are
     for tool, change in does.items():
         change(strokes == words.TOOLS.index(tool) + 1)
     known = strokes <= len(words.TOOLS)
-    return (strokes > 0) & known & (strokes != words.TOOLS.index(words.OBJECT) + 1)
+    changed: Area = (strokes > 0) & known & (strokes != words.TOOLS.index(words.OBJECT) + 1)
+    return changed
 
 
 # -- an object of the photo -----------------------------------------------------------------------
@@ -209,7 +210,7 @@ def _example(
     area, what = _main_object(scene, before)
     if area is None:
         area = np.zeros(pixels.shape[:2], np.bool_)
-        area[_span(None, *area.shape)] = True
+        area[_span(None, area.shape[0], area.shape[1])] = True
         fill(pixels, area, GRAY_COLOR)
         what = "the middle of the photo is gray"
     else:

@@ -244,19 +244,16 @@ def _regions(before: Regions, after: Regions, look: Look) -> Change:
     colors = class_colors(max(count, int(there.max(initial=0)) + 1)).copy()
     if len(there):
         colors[there] = colors_apart(there.tolist(), len(colors))
-    rows, tints = [], []
+    lines = []
     for k in there.tolist():
         one, other = (side == k for side in sides)
-        union = int((one | other).sum())
-        iou = float((one & other).sum() / union) if union else 1.0
-        shares = difference(100 * float(one.mean()), 100 * float(other.mean()), 2)
-        rows.append((class_name(before.names, k), *shares, round(iou, 3)))
-        tints.append(color(colors[k]))
-    by_size = sorted(range(len(rows)), key=lambda at: -max(rows[at][1:3]))
+        iou = float((one & other).sum() / (one | other).sum())
+        lines.append((k, difference(100 * float(one.mean()), 100 * float(other.mean()), 2), iou))
+    lines.sort(key=lambda line: -max(line[1][:2]))
     table = Table(
         "change", ("class", "before [%]", "after [%]", "difference", "IoU of both"),
-        tuple(rows[at] for at in by_size), title="Pixels of each class",
-        swatches=tuple(tints[at] for at in by_size),
+        tuple((class_name(before.names, k), *shares, round(iou, 3)) for k, shares, iou in lines),
+        title="Pixels of each class", swatches=tuple(color(colors[k]) for k, _, _ in lines),
     )  # fmt: skip
     other_class = float((before.classes != after.classes).mean())
     names = tuple(class_name(before.names, k) for k in range(len(colors)))
