@@ -1,11 +1,12 @@
 """Looking into a forward pass: the only place where hooks are put on a module.
 
-Both helpers are context managers that remove what they added whatever happens inside, and both
-return None from every hook, so a network's output is the same with and without them.
+All helpers remove what they added whatever happens inside. But for `replaced`, whose purpose that
+is, they return None from every hook, so a network's output is the same with and without them.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -73,12 +74,7 @@ def captured(
     Raises:
         ExplorerError: When the network has no such layer.
     """
-    known = dict(module.named_modules())
-    missing = [name for name in layers if name not in known]
-    if missing:
-        raise ExplorerError(
-            f"This network has no layer {missing[0]!r}.", "Choose a layer from its list."
-        )
+    found = {name: _named(module, name) for name in layers}
     records: dict[str, list[Any]] = {name: [] for name in layers}
     keep = convert or (Tensor.clone if keep_graph else lambda tensor: tensor.detach().clone())
 
@@ -91,11 +87,36 @@ def captured(
     handles = []
     try:
         for name in layers:
-            handles.append(known[name].register_forward_hook(recorder(name)))
+            handles.append(found[name].register_forward_hook(recorder(name)))
         yield records
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextmanager
+def replaced(module: nn.Module, layer: str, change: Callable[[Any, int], Any]) -> Iterator[None]:
+    """Inside the `with` the named layer gives what `change` makes of its output.
+
+    Args:
+        module: The network.
+        layer: Dotted name of one of its modules.
+        change: ``(output, call) -> output``; calls of the layer are counted from 0. It must not
+            write into the output: what follows may need it unchanged.
+
+    Raises:
+        ExplorerError: When the network has no such layer.
+    """
+    calls = itertools.count()
+
+    def replace(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+        return change(output, next(calls))
+
+    handle = _named(module, layer).register_forward_hook(replace)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 class _Reached(Exception):
@@ -196,12 +217,12 @@ def input_until(module: nn.Module, layer: str, run: Callable[[], object], *, cal
 
 
 def _named(module: nn.Module, layer: str) -> nn.Module:
-    known: dict[str, nn.Module] = dict(module.named_modules())
-    if layer not in known:
+    try:
+        return module.get_submodule(layer)
+    except AttributeError:
         raise ExplorerError(
             f"This network has no layer {layer!r}.", "Choose a layer from its list."
-        )
-    return known[layer]
+        ) from None
 
 
 def _reached(handle: RemovableHandle, layer: str, run: Callable[[], object]) -> Any:

@@ -24,7 +24,7 @@ from explorer.core.colormaps import (
 )
 from explorer.core.layers.arrays import Heat, Masks, Picture, cell_at, extent_of, heat_index
 from explorer.core.layers.board import UNTRAINED, Board, Layer, Link, Pane, joined, stamped
-from explorer.core.layers.charts import Curve, Plot, Table
+from explorer.core.layers.charts import Curve, Plot, Table, numeric
 from explorer.core.layers.checks import Extent, Float32, UInt8
 from explorer.core.layers.shapes import (
     Boxes,
@@ -32,6 +32,7 @@ from explorer.core.layers.shapes import (
     Lines,
     Points,
     Text,
+    box_beside,
     boxes_at,
     frame_widths,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "Table",
     "Text",
     "UInt8",
+    "box_beside",
     "boxes_at",
     "cell_at",
     "class_colors",
@@ -69,5 +71,6 @@ __all__ = [
     "joined",
     "label_colors",
     "lookup_table",
+    "numeric",
     "stamped",
 ]

@@ -161,6 +161,27 @@ def boxes_at(xyxy: Float32, x: float, y: float, *, slack: float = 0.0) -> NDArra
     return rows[np.argsort(areas, kind="stable")]
 
 
+def box_beside(xyxy: Float32, row: int, dx: int, dy: int) -> int | None:
+    """The box next to box `row` in one of four directions, as tiles of a mosaic are.
+
+    The nearest one whose center is more that way than aside; None where there is none.
+
+    Args:
+        xyxy: (N, 4).
+        row: Of the box to start from.
+        dx: -1 left, 1 right, or 0.
+        dy: -1 up, 1 down, or 0.
+    """
+    centers = (xyxy[:, :2] + xyxy[:, 2:]) / 2
+    away = centers - centers[row]
+    along = away @ np.array([dx, dy], np.float32)
+    aside = np.abs(away @ np.array([dy, dx], np.float32))
+    there = np.flatnonzero((along > 0) & (aside < along))
+    if not len(there):
+        return None
+    return int(there[np.argmin(along[there] + 2 * aside[there])])
+
+
 def frame_widths(width: float, xyxy: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """(N,) how wide the frames of (N, 4) boxes are: thinner on small ones, which they would hide.
 
