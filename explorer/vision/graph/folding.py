@@ -123,16 +123,18 @@ def _groups(graph: Graph, within: int, opened: set[int], *, joined: bool) -> tup
     places = {key: place for place, key in enumerate(members)}
     found = []
     for key, nodes in members.items():
-        sources, inferred = set(), set()
+        sources, followed = set(), set()
         for index in nodes:
             node = graph.nodes[index]
             for at in node.sources:
                 place = places[where[at]]
                 if place != places[key]:
                     sources.add(place)
-                    if at in node.inferred:
-                        inferred.add(place)
-        shape = graph.nodes[(nodes or outside)[-1]].shape
+                    if at not in node.inferred:
+                        followed.add(place)
+        inferred = sources - followed
+        shape = graph.calls[key[1]].shape if key[0] == "call" else ()
+        shape = shape or graph.nodes[(nodes or outside)[-1]].shape
         found.append(_group(graph, key, nodes, shape, sources, inferred))
     return tuple(found)
 
@@ -215,7 +217,7 @@ def _layer_title(node: Node, call: Call) -> str:
     if window is None:
         return name[:1].upper() + name[1:]
     if window.groups > 1 and len(node.given) > 1 and window.groups == node.given[-3]:
-        name = f"Depthwise {name.lower()}"
+        name = "Depthwise"
     down, across = window.kernel
     stride = max(window.stride)
     dilation = max(window.dilation)

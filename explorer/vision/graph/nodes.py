@@ -73,6 +73,7 @@ class Call:
         first: Index of the first node that was made within it, or later.
         last: Index behind its last one.
         leaf: No other module was called within it: it is one node.
+        shape: Of its (first) output tensor; () = it gave none.
         window: Of a convolution or a pooling.
     """
 
@@ -86,6 +87,7 @@ class Call:
     first: int
     last: int
     leaf: bool
+    shape: Shape = ()
     window: Window | None = None
 
 

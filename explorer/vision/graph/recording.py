@@ -227,15 +227,28 @@ def _graph(recorder: _Recorder) -> Graph:
         stands.append(frozenset({node.index}))
     starts.append(len(nodes))
     bounded = tuple(
-        replace(call, first=starts[call.first], last=starts[call.last]) for call in calls
-    )
+        replace(
+            call, first=starts[call.first], last=starts[call.last],
+            shape=recorder.shapes[call.index][1],
+        )
+        for call in calls
+    )  # fmt: skip
     return Graph(tuple(nodes), bounded, recorder.uncounted)
 
 
 def _of_features(operation: _Operation) -> bool:
-    """Not so the arithmetic of boxes and of single numbers."""
-    shape = operation.shape
-    return operation.name not in ARITHMETIC or len(shape) > 2 or (len(shape) == 2 and shape[1] > 4)
+    """Not so the arithmetic of boxes and scores, which are rows of few numbers or many rows."""
+    if operation.name not in ARITHMETIC:
+        return True
+    match operation.shape:
+        case (_, _, _, _, *_):
+            return True
+        case (_, _, last):
+            return last > 4
+        case (batch, last):
+            return batch == 1 and last > 4
+        case _:
+            return False
 
 
 def _merged(node: Node, operation: _Operation, sources: frozenset[int]) -> Node:

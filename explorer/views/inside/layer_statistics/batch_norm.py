@@ -18,9 +18,9 @@ from explorer.views.inside.layer_statistics.charts import (
     over_layers,
     stairs,
 )
-from explorer.views.inside.layer_statistics.params import NORMS
+from explorer.views.inside.layer_statistics.params import FIRST
 from explorer.vision.features.mosaics import picture_sheet
-from explorer.vision.statistics.norms import crops, norm_statistics
+from explorer.vision.statistics.norms import batch_norms, crops, norm_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -54,8 +54,9 @@ def steps(scene: Scene, params: Params) -> Generator[Step[NormResult], Any, None
 @torch.no_grad()
 def _result(scene: Scene, params: Params) -> NormResult:
     network = scene.network
-    names = network.info.layer_names(*NORMS)
-    name = params.layer or (names[0] if names else "")
+    name = params.layer
+    if name == FIRST:
+        name = next(iter(batch_norms(network.module)), "")
     batch = crops(scene.input(), params.photos, scene.generator())
     values = batch if network.preprocess.batched else list(batch)
     norms, channel = norm_statistics(
@@ -73,9 +74,14 @@ def _sheet(batch: Tensor) -> UInt8:
     low, high = small.amin(), small.amax()
     scaled = ((small - low) / (high - low).clamp_min(1e-6) * 255).byte()
     pictures = scaled.permute(0, 2, 3, 1).expand(-1, -1, -1, 3).contiguous().numpy()
-    columns = int(np.ceil(np.sqrt(1.6 * len(pictures))))
-    sheet, _ = picture_sheet(list(pictures), columns=columns)
+    sheet, _ = picture_sheet(list(pictures), columns=_columns(len(pictures)))
     return sheet
+
+
+def _columns(count: int) -> int:
+    """Columns for pictures without an empty place, else with few of them."""
+    wide = range(max(1, round(count**0.5)), round(2 * count**0.5) + 1)
+    return min(wide, key=lambda columns: (-count % columns, columns))
 
 
 def board(result: NormResult, params: Params) -> Board:

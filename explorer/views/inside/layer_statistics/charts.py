@@ -21,7 +21,7 @@ PAPER = (38, 76, 112)
 SIZE = (1000.0, 560.0)
 """Of the matrix itself; words are beside it."""
 SIDE, FOOT = 210.0, 34.0
-ROW, COLUMN = 40.0, 150.0
+ROW, COLUMN = 40.0, 200.0
 """The height and the width that the box of a word has at most."""
 
 
@@ -106,15 +106,15 @@ def _spans(words: Sequence[str], length: float, most: float) -> list[tuple[str, 
     half = min(apart * each, most) / 2 - 1.0
     found = []
     for at in places:
-        middle = min(max((at + 0.5) * each, half), length - half)
-        found.append((words[at], middle - half, middle + half))
+        middle = (at + 0.5) * each
+        found.append((words[at], max(0.0, middle - half), min(length, middle + half)))
     return found
 
 
 def numbered(count: int) -> list[str]:
-    """Words for columns: "1", then every fifth, tenth … of `count`."""
+    """Words for columns: every one, or every second, fifth, tenth … of `count`."""
     step = next((s for s in (1, 2, 5, 10, 20, 50) if count / s <= 16), 100)
-    return [str(at + 1) if at == 0 or (at + 1) % step == 0 else "" for at in range(count)]
+    return [str(at + 1) if (at + 1) % step == 0 else "" for at in range(count)]
 
 
 def over_layers(
@@ -137,8 +137,9 @@ def over_layers(
 
 
 def stairs(values: Float32, label: str, color: Color, edges: int = 48) -> Curve:
-    """A histogram as a curve, in fractions of the values."""
+    """A histogram as a curve, in fractions of the values; 0.5% at each end is not drawn."""
     finite = values[np.isfinite(values)].astype(np.float64)
-    counts, marks = np.histogram(finite, bins=edges)
+    ends = np.quantile(finite, (0.005, 0.995)) if finite.size else np.array([0.0, 1.0])
+    counts, marks = np.histogram(finite, bins=edges, range=(float(ends[0]), float(ends[1])))
     y = np.repeat(counts / max(finite.size, 1), 2)
     return Curve(np.repeat(marks, 2)[1:-1], y, label, color)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from explorer.views.inside.layer_statistics.params import Params
     from explorer.vision.statistics.dropout import Places
 
-MOST_CLASSES = 8
+MOST_CLASSES = 6
 MOST_UNITS = 256
 """Values of a mask that are drawn, the first ones."""
 

@@ -19,6 +19,7 @@ ACTIVATIONS, GRADIENTS, RANDOM, RESIDUAL, NORM, DROPOUT = SHOW = (
 )  # fmt: skip
 TRAINED = "as they are"
 TOP = "the top class"
+FIRST = "the first"
 NORMS = ("BatchNorm2d", "FrozenBatchNorm2d", "BatchNorm1d")
 
 
@@ -31,7 +32,7 @@ def _classes(info: NetworkInfo) -> tuple[str, ...]:
 
 
 def _norms(info: NetworkInfo) -> tuple[str, ...]:
-    return info.layer_names(*NORMS)
+    return (FIRST, *info.layer_names(*NORMS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Params:
         False, "Batch norm", "Behind every convolution of the random networks.", when=_for(RANDOM)
     )
     layer: str = param(
-        "", "Layer", "The batch norm whose channels are shown.", choices=_norms, when=_for(NORM)
+        FIRST, "Layer", "The batch norm whose channels are shown.", choices=_norms, when=_for(NORM)
     )
     channel: int = param(
         0, "Channel", "The channel whose values are normalized; at most the last.",

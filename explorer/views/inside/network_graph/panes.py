@@ -131,8 +131,17 @@ def matches(costed: Costed, group: Group, find: str) -> bool:
 
 def _label(costed: Costed, group: Group, by: str) -> str:
     shown = FLOPS if by == KIND else by
-    lines = [group.title, shape_words(group.shape), cost_words(costed.cost(group, shown), shown)]
+    shape = shape_words(group.shape)
+    if group.is_block:
+        shape = " · ".join(word for word in (_short(group.path), shape) if word)
+    lines = [group.title, shape, cost_words(costed.cost(group, shown), shown)]
     return "\n".join(line for line in lines if line)
+
+
+def _short(path: str) -> str:
+    """The end of a dotted name: "3.1" of "features.3.1"."""
+    short = ".".join(path.split(".")[-2:])
+    return short if len(short) <= 10 else path.rpartition(".")[2]
 
 
 def _edges(picture: Picture) -> list[Layer]:

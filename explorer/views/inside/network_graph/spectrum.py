@@ -56,18 +56,27 @@ def spectrum_pane(networks: Sequence[tuple[str, Graph]], by: str) -> Pane:
                 f"output {shape_words(node.shape)} · {cost_words(costs[-1], by)}"
             )
         lines += _brackets(found, left + WIDE + 3.0, unit)
-    high = max(costs, default=0.0)
+    powers = np.log10(np.maximum(np.array(costs or [1.0]), 1.0))  # they differ by thousands
+    low, high = float(powers.min()), float(powers.max())
+    colors = colors_of((powers - low)[: len(costs)].tolist(), high - low)
     xyxy = np.array(boxes, np.float32).reshape(-1, 4)
     layers: list[Layer] = [
         *_rules(deepest, unit, size[0]),
-        Boxes(xyxy, colors_of(costs, high), width=1.0, fill=1.0, selectable=False, name="depths"),
+        Boxes(xyxy, colors, width=1.0, fill=1.0, selectable=False, name="depths"),
         _heads(networks, depths),
-        Heat(NO_SCALE, 0.0, high or 1.0, unit=UNITS[by], extent=(0, 0, 1, 1), name="scale"),
+        Heat(
+            NO_SCALE,
+            low,
+            high if high > low else low + 1.0,
+            unit=f"power of ten of the {UNITS[by]}",
+            extent=(0, 0, 1, 1),
+            name="scale",
+        ),
     ]
     if lines:
         segments = np.array(lines, np.float32).reshape(-1, 4)
-        colors = np.tile(np.array(SHORTCUT, np.uint8), (len(segments), 1))
-        layers.insert(1, Lines(segments, colors, width=1.5, name="shortcuts"))
+        tint = np.tile(np.array(SHORTCUT, np.uint8), (len(segments), 1))
+        layers.insert(1, Lines(segments, tint, width=1.5, name="shortcuts"))
     return Pane(
         "depth", size, tuple(layers), title="Depth: layers with weights", frame="depth",
         readout=_readout(xyxy, words),

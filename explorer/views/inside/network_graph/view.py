@@ -344,33 +344,30 @@ def _notes(graph: Graph) -> tuple[str, ...]:
 def data(result: Result, params: Params) -> dict[str, Any]:
     """The recorded graph; without times, which differ from run to run.
 
-    Keys: `nodes` and `calls` as rows of plain values (their columns in `node_columns` and
-    `call_columns`), `edges` (E, 2) indices of nodes, `inferred` (E,) bool, `parameters`, `flops`,
-    `depth`.
+    Keys: `names` (of modules, dotted), `types`, `outputs` and `inputs` (shapes, "1 x 64 x 56 x 56")
+    of N nodes, with `layer` (N,) bool (False: an operation between layers), `call` (N,) how often
+    its module had been called before, `node_flops` and `node_bytes` (N,); `edges` (E, 2) indices of
+    nodes and `inferred` (E,) bool; `parameters`, `flops`, `depth` of the network.
     """
     graph = result.networks[0].graph
-    edges = [(at, node.index) for node in graph.nodes for at in node.sources]
-    inferred = [at in node.inferred for node in graph.nodes for at in node.sources]
+    nodes = graph.nodes
+    edges = [(at, node.index) for node in nodes for at in node.sources]
+    inferred = [at in node.inferred for node in nodes for at in node.sources]
     return {
-        "node_columns": ["name", "call", "type", "layer", "output", "input", "FLOPs", "bytes"],
-        "nodes": [
-            [
-                graph.calls[node.call].path, graph.calls[node.call].number, node.kind, node.layer,
-                list(node.shape), list(node.given), node.flops, node.memory,
-            ]
-            for node in graph.nodes
-        ],
-        "call_columns": ["name", "type", "call", "parent", "parameters"],
-        "calls": [
-            [call.path, call.kind, call.number, call.parent, call.parameters]
-            for call in graph.calls
-        ],
+        "names": [graph.calls[node.call].path for node in nodes],
+        "types": [node.kind for node in nodes],
+        "outputs": [" x ".join(map(str, node.shape)) for node in nodes],
+        "inputs": [" x ".join(map(str, node.given)) for node in nodes],
+        "layer": np.array([node.layer for node in nodes], bool),
+        "call": np.array([graph.calls[node.call].number for node in nodes], np.int64),
+        "node_flops": np.array([node.flops for node in nodes], np.int64),
+        "node_bytes": np.array([node.memory for node in nodes], np.int64),
         "edges": np.array(edges, np.int64).reshape(-1, 2),
         "inferred": np.array(inferred, bool),
         "parameters": graph.parameters,
         "flops": graph.flops,
         "depth": depths_of(graph).total,
-    }  # fmt: skip
+    }
 
 
 VIEW = View(
