@@ -83,7 +83,7 @@ REFERENCES = {
 @cache
 def reference(name: str) -> Graph:
     """The graph of one of `REFERENCES` on 224 x 224 pixels: shapes and costs, but no weights."""
-    with torch.device("meta"):
+    with torch.device("meta"):  # type: ignore[no-untyped-call]
         module = REFERENCES[name]().eval()
         picture = torch.empty(1, 3, 224, 224)
     return recorded(module, lambda: module(picture), [picture])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 aten = torch.ops.aten
 
@@ -29,25 +29,29 @@ def flops(packet: Any, args: Sequence[Any], out: Any) -> int:
     return 0 if count is None else count(args, out)
 
 
+def _size(sides: Iterable[int]) -> int:
+    return prod(int(side) for side in sides)
+
+
 def _convolution(args: Sequence[Any], out: Any) -> int:
     given, weight, transposed = args[0], args[1], bool(args[6])
     # Every cell of the output (of a transposed one: of the input) is one product with the weights.
     cells = given if transposed else out
-    return 2 * int(cells.shape[0]) * prod(cells.shape[2:]) * prod(weight.shape)
+    return 2 * int(cells.shape[0]) * _size(cells.shape[2:]) * _size(weight.shape)
 
 
 def _matrices(first: int) -> Callable[[Sequence[Any], Any], int]:
     """Of a product whose left matrix is argument `first`."""
 
     def count(args: Sequence[Any], out: Any) -> int:
-        return 2 * prod(out.shape) * int(args[first].shape[-1])
+        return 2 * _size(out.shape) * int(args[first].shape[-1])
 
     return count
 
 
 def _attention(args: Sequence[Any], _out: Any) -> int:
     query, key, value = args[0], args[1], args[2]
-    pairs = prod(query.shape[:-1]) * int(key.shape[-2])
+    pairs = _size(query.shape[:-1]) * int(key.shape[-2])
     return 2 * pairs * (int(query.shape[-1]) + int(value.shape[-1]))
 
 

@@ -89,7 +89,7 @@ class _Watched:
         self.gradient: Distribution | None = None
         if tensor.requires_grad:
             # On the tensor as it is now: a following in-place ReLU makes another one of it.
-            tensor.register_hook(self._take)
+            tensor.register_hook(self._take)  # type: ignore[no-untyped-call]
 
     def _take(self, gradient: Tensor) -> None:
         self.gradient = Distribution.of(gradient)
@@ -185,7 +185,7 @@ def _differentiable(module: nn.Module) -> Iterator[dict[str, Tensor]]:
         yield dict(weights)
     finally:
         for name, weight in weights.items():
-            weight.requires_grad_(requires_grad=before[name])
+            weight.requires_grad_(before[name])
 
 
 def loss_of_class(output: Any, index: int | None) -> Tensor:

@@ -135,11 +135,14 @@ def _affine(norm: Any) -> tuple[Tensor, Tensor]:
 
 def _statistics(name: str, norm: Any, flat: Tensor) -> NormStatistics:
     gamma, beta = _affine(norm)
-    found = (
-        flat.mean(1), flat.var(1, correction=0), norm.running_mean.float(),
-        norm.running_var.float(), gamma, beta,
-    )  # fmt: skip
-    return NormStatistics(name, *(each.cpu().numpy() for each in found), float(norm.eps))
+    running = norm.running_mean, norm.running_var
+    mean, var, running_mean, running_var, factor, added = (
+        each.float().cpu().numpy()
+        for each in (flat.mean(1), flat.var(1, correction=0), *running, gamma, beta)
+    )
+    return NormStatistics(
+        name, mean, var, running_mean, running_var, factor, added, float(norm.eps)
+    )
 
 
 def _channel(norm: Any, flat: Tensor, at: int) -> ChannelNorm:

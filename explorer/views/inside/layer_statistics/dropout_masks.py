@@ -117,7 +117,7 @@ def board(result: DropoutResult, params: Params) -> Board:
 
 
 def _table(result: DropoutResult) -> Table:
-    rows = []
+    rows: list[tuple[str | int | float, ...]] = []
     for at, name in enumerate(result.classes):
         values = result.answers[:, at].astype(np.float64)
         numbers = (result.whole[at], result.mean[at], values.std(), values.min(), values.max())

@@ -160,8 +160,9 @@ def _pane(result: FlowResult, found: list[Distribution | None], *, log: bool, wo
 
 def _edges(found: list[Distribution | None], *, log: bool) -> NDArray[np.float64]:
     every = [each.values for each in found if each is not None]
-    pooled = np.concatenate([v[:: max(1, v.size // 4096)] for v in every] or [np.zeros(1)])
-    pooled = pooled[np.isfinite(pooled)].astype(np.float64)
+    some = [values[:: max(1, values.size // 4096)].astype(np.float64) for values in every]
+    pooled = np.concatenate(some or [np.zeros(1)])
+    pooled = pooled[np.isfinite(pooled)]
     if log:
         pooled = np.log10(np.abs(pooled[pooled != 0]))
     if not pooled.size:

@@ -248,14 +248,13 @@ def draw(result: Result, params: Params) -> Board:
     high = highest(pictures, params.color)
     panes = []
     for row, (costed, picture) in enumerate(pictures):
-        shown = costed.cache.get(
-            ("pane", params.boxes, params.color, params.find, params.node, high, costed.passes),
-            lambda c=costed, p=picture, r=row: graph_pane(
-                c, p, name="graph" if not r else f"graph {r}", title=c.title, by=params.color,
-                high=high, find=params.find, chosen=params.node if not r else None,
-            ),
+        panes.append(
+            graph_pane(
+                costed, picture, name=f"graph {row}" if row else "graph", title=costed.title,
+                by=params.color, high=high, find=params.find,
+                chosen=None if row else params.node,
+            )
         )  # fmt: skip
-        panes.append(shown)
     picture = pictures[0][1]
     block = _block(main.graph, params.node)
     if block is not None:
@@ -297,7 +296,7 @@ def _summary(result: Result, params: Params) -> str:
     if params.find.strip():
         count = sum(matches(main, group, params.find) for group in picture.groups)
         return f"{quantity(count, 'box', 'boxes')} with {params.find.strip()!r}"
-    node = main.graph.nodes[params.inner] if _inner_layer(main.graph, params) else None
+    node = _inner_layer(main.graph, params)
     if node is not None:
         formula = formula_of(main.graph, node)
         return " · ".join(
@@ -320,14 +319,13 @@ def _summary(result: Result, params: Params) -> str:
     return " · ".join(words)
 
 
-def _inner_layer(graph: Graph, params: Params) -> bool:
+def _inner_layer(graph: Graph, params: Params) -> Node | None:
+    """The chosen layer of the chosen block."""
     key, block = params.inner, _block(graph, params.node)
-    return (
-        key is not None
-        and 0 < key < len(graph.nodes)
-        and graph.nodes[key].layer
-        and _is_in(graph, key, block)
-    )
+    place = _place(graph, key)
+    if key is None or place is None or not _is_in(graph, key, block):
+        return None
+    return place[2]
 
 
 def _formula(graph: Graph, index: int) -> str:
