@@ -24,14 +24,14 @@ try:
 except ImportError:  # no wheel for this machine
     from_edges = None
 
-BOX = (184.0, 70.0)
-LANE, RANK = 204.0, 98.0
+BOX = (184.0, 86.0)
+LANE, RANK = 204.0, 114.0
 """The distances of boxes side by side and one below another."""
 GUTTER = 34.0
 """Between two columns."""
 EDGE = 20.0
 """Around everything."""
-ASPECT = 1.65
+ASPECT = 1.85
 """Width over height that is aimed at."""
 
 Edge = tuple[int, int]

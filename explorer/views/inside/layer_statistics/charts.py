@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Boxes, Curve, Heat, Pane, Plot
+from explorer.views.shared.common import paper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,9 +61,12 @@ def matrix_pane(
     foot = FOOT if any(columns) and words else 0.0
     high, wide = values.shape
     extent = (side, 0.0, side + size[0], size[1])
+    whole = (side + size[0], size[1] + foot)
     layers: list[Layer] = [
-        Heat(values, *scale, colormap=colormap, extent=extent, unit=unit, name=name), *over
-    ]  # fmt: skip
+        paper(whole),
+        Heat(values, *scale, colormap=colormap, extent=extent, unit=unit, name=name),
+        *over,
+    ]
     if words:
         layers += _words(rows, columns, size, side)
 
@@ -72,7 +76,7 @@ def matrix_pane(
         return readout(row, column) if inside and readout is not None else ""
 
     return Pane(
-        name, (side + size[0], size[1] + foot), tuple(layers), title=title, frame=name,
+        name, whole, tuple(layers), title=title, frame=name,
         readout=under,
     )  # fmt: skip
 

@@ -23,8 +23,9 @@ from explorer.views.inside.network_graph.costs import (
     kind_colors,
     shape_words,
 )
+from explorer.views.shared.common import paper
 from explorer.vision.graph.folding import folded
-from explorer.vision.graph.layout import laid_out
+from explorer.vision.graph.layout import ASPECT, laid_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,14 +62,14 @@ def key_of(group: Group) -> int:
     return group.nodes[0] if group.nodes else 0
 
 
-def picture_of(costed: Costed, most: int, within: int = 0) -> Picture:
+def picture_of(costed: Costed, most: int, within: int = 0, *, aspect: float = ASPECT) -> Picture:
     """The network, or the inside of one of its blocks with every layer by itself."""
 
     def make() -> Picture:
         groups = folded(costed.graph, most, within, joined=within == 0)
-        return Picture(groups, laid_out([group.sources for group in groups]))
+        return Picture(groups, laid_out([group.sources for group in groups], aspect))
 
-    return costed.cache.get(("picture", most, within), make)
+    return costed.cache.get(("picture", most, within, aspect), make)
 
 
 def highest(pictures: Sequence[tuple[Costed, Picture]], by: str) -> float:
@@ -95,7 +96,7 @@ def graph_pane(
         drawn.boxes, colors, labels=tuple(_label(costed, group, by) for group in groups),
         keys=picture.keys, width=1.0, fill=1.0, letters=LETTERS, name=name,
     )  # fmt: skip
-    layers: list[Layer] = [*_edges(picture), boxes]
+    layers: list[Layer] = [paper(drawn.size), *_edges(picture), boxes]
     matching = [row for row, group in enumerate(groups) if matches(costed, group, find)]
     if matching:
         layers.append(_frames(drawn, matching, FOUND, "found"))
@@ -131,10 +132,10 @@ def matches(costed: Costed, group: Group, find: str) -> bool:
 
 def _label(costed: Costed, group: Group, by: str) -> str:
     shown = FLOPS if by == KIND else by
-    shape = shape_words(group.shape)
+    title, _, more = group.title.partition(" · ")
     if group.is_block:
-        shape = " · ".join(word for word in (_short(group.path), shape) if word)
-    lines = [group.title, shape, cost_words(costed.cost(group, shown), shown)]
+        more = _short(group.path)
+    lines = [title, more, shape_words(group.shape), cost_words(costed.cost(group, shown), shown)]
     return "\n".join(line for line in lines if line)
 
 

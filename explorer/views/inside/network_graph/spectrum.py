@@ -19,6 +19,7 @@ from explorer.views.inside.network_graph.costs import (
     shape_words,
 )
 from explorer.views.inside.network_graph.panes import NO_SCALE, SHORTCUT
+from explorer.views.shared.common import paper
 from explorer.vision.graph.depth import depths_of
 from explorer.vision.graph.folding import title_of
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from explorer.vision.graph.depth import Depths
     from explorer.vision.graph.nodes import Graph, Node
 
-TALL = 800.0
+TALL = 640.0
 """The height that the deepest network has."""
 WIDE, COLUMN = 110.0, 168.0
 HEAD, LEFT, TOP = 62.0, 46.0, 78.0
@@ -61,6 +62,7 @@ def spectrum_pane(networks: Sequence[tuple[str, Graph]], by: str) -> Pane:
     colors = colors_of((powers - low)[: len(costs)].tolist(), high - low)
     xyxy = np.array(boxes, np.float32).reshape(-1, 4)
     layers: list[Layer] = [
+        paper(size),
         *_rules(deepest, unit, size[0]),
         Boxes(xyxy, colors, width=1.0, fill=1.0, selectable=False, name="depths"),
         _heads(networks, depths),
@@ -76,7 +78,7 @@ def spectrum_pane(networks: Sequence[tuple[str, Graph]], by: str) -> Pane:
     if lines:
         segments = np.array(lines, np.float32).reshape(-1, 4)
         tint = np.tile(np.array(SHORTCUT, np.uint8), (len(segments), 1))
-        layers.insert(1, Lines(segments, tint, width=1.5, name="shortcuts"))
+        layers.insert(2, Lines(segments, tint, width=1.5, name="shortcuts"))
     return Pane(
         "depth", size, tuple(layers), title="Depth: layers with weights", frame="depth",
         readout=_readout(xyxy, words),
@@ -137,7 +139,7 @@ def _heads(networks: Sequence[tuple[str, Graph]], depths: Sequence[Depths]) -> B
     colors = np.tile(np.array((38, 76, 112), np.uint8), (len(boxes), 1))
     return Boxes(
         np.array(boxes, np.float32), colors, labels=tuple(labels), width=1.0, fill=1.0,
-        letters=15.0, selectable=False, name="networks",
+        letters=17.0, selectable=False, name="networks",
     )  # fmt: skip
 
 

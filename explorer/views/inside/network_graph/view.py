@@ -34,6 +34,7 @@ from explorer.views.inside.network_graph.panes import (
 )
 from explorer.views.inside.network_graph.spectrum import spectrum_pane, spectrum_table
 from explorer.vision.graph.depth import REFERENCES, depths_of, reference
+from explorer.vision.graph.layout import ASPECT
 from explorer.vision.graph.recording import recorded
 from explorer.vision.graph.timing import Stopwatch
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from explorer.core.network_info import NetworkInfo
     from explorer.views.inside.network_graph.details import Details
+    from explorer.views.inside.network_graph.panes import Picture
     from explorer.vision.graph.nodes import Graph, Node
 
 EXPLANATION = r"""
@@ -80,6 +82,8 @@ layers of ResNet-34 without them. Add your own networks with *Beside*.
 
 GRAPH, DEPTH = SHOW = ("graph", "depth")
 PASSES = 5
+SEVERAL = 1.0
+"""Width over height of a graph that has another one beside it."""
 LONGEST = 2.5
 """Seconds of measuring after which no other pass begins."""
 
@@ -244,21 +248,23 @@ def draw(result: Result, params: Params) -> Board:
     if result.depths:
         return _depth_board(result, params)
     main = result.networks[0]
-    pictures = [(each, picture_of(each, params.boxes)) for each in result.networks]
+    block = _block(main.graph, params.node)
+    several = block is not None or len(result.networks) > 1
+    aspect = SEVERAL if several else ASPECT
+    pictures = [(each, picture_of(each, params.boxes, aspect=aspect)) for each in result.networks]
     high = highest(pictures, params.color)
     panes = []
-    for row, (costed, picture) in enumerate(pictures):
+    for row, (costed, each) in enumerate(pictures):
         panes.append(
             graph_pane(
-                costed, picture, name=f"graph {row}" if row else "graph", title=costed.title,
+                costed, each, name=f"graph {row}" if row else "graph", title=costed.title,
                 by=params.color, high=high, find=params.find,
                 chosen=None if row else params.node,
             )
         )  # fmt: skip
     picture = pictures[0][1]
-    block = _block(main.graph, params.node)
     if block is not None:
-        inside = picture_of(main, 60, block)
+        inside = picture_of(main, 60, block, aspect=aspect)
         panes.append(
             graph_pane(
                 main, inside, name="block", title=main.graph.calls[block].path, by=params.color,
@@ -268,13 +274,14 @@ def draw(result: Result, params: Params) -> Board:
         )  # fmt: skip
     plots = [cost_bars(main, picture, params.color, high)]
     if result.details is not None:
-        panes += detail_panes(result.details)
+        if block is None or _inner_layer(main.graph, params) is not None:
+            panes += detail_panes(result.details)
         plots += histograms(result.details)
     return Board(
         panes=tuple(panes),
         plots=tuple(plots),
         tables=(layer_table(main, picture, params.color, high),),
-        summary=_summary(result, params),
+        summary=_summary(main, picture, params),
         notes=_notes(main.graph),
     )
 
@@ -289,9 +296,7 @@ def _depth_board(result: Result, params: Params) -> Board:
     )
 
 
-def _summary(result: Result, params: Params) -> str:
-    main = result.networks[0]
-    picture = picture_of(main, params.boxes)
+def _summary(main: Costed, picture: Picture, params: Params) -> str:
     chosen = next((g for g in picture.groups if key_of(g) == params.node), None)
     if params.find.strip():
         count = sum(matches(main, group, params.find) for group in picture.groups)
