@@ -86,8 +86,9 @@ class _Residuals(TorchFunctionMode):
         if not (self._frames and getattr(func, "__name__", "") in ADDITIONS and len(args) == 2):
             return func(*args, **kwargs)
         first, second = args
-        if not (isinstance(first, Tensor) and isinstance(second, Tensor)):
-            return func(*args, **kwargs)
+        tensors = isinstance(first, Tensor) and isinstance(second, Tensor)
+        if not tensors or any(isinstance(each, nn.Parameter) for each in args):
+            return func(*args, **kwargs)  # a learned embedding is no branch
         frame = self._frames[-1]
         at = _shortcut(frame, first, second) if first.shape == second.shape else None
         if at is None:

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from explorer.core.layers import Board, Boxes, Lines
+from explorer.core.network_info import NetworkSpec
 from explorer.core.params import NetworkRef, resolved
+from explorer.core.resources import resource_path
+from explorer.engine.engine import Engine
 from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
 from explorer.networks.network import Network
@@ -20,6 +24,7 @@ from explorer.views.inside.network_graph.costs import brief, shape_words
 from explorer.views.inside.network_graph.panes import BLOCKS
 from explorer.views.inside.network_graph.view import PASSES, VIEW, Params, Result
 from explorer.vision.features.activations import activation
+from tests.steps import finish
 from tests.toys import ToyConvNet, hook_count, make_network, toy_image, toy_network
 from tests.vision.graph.test_folding import residual
 
@@ -165,6 +170,29 @@ def test_one_channel_and_detectors() -> None:
     result, board = look(toy_network("detection"))
     assert len(boxes_of(board).labels) <= 24
     assert result.networks[0].graph.flops > 0
+
+
+SHIPPED = sorted(path.stem for path in resource_path("weights").glob("*.json"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_network_that_ships(name: str) -> None:
+    network, _ = finish(Engine().network(NetworkSpec(name)))
+    scene = Scene(network, toy_image(96, 128))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        scene.call(scene.input())
+    (*_, last) = VIEW.compute(scene, Params())
+    graph = last.value.networks[0].graph
+    assert graph.flops == pytest.approx(counter.get_total_flops(), rel=0.01)
+    assert graph.parameters == network.info.parameters
+    board = VIEW.draw(last.value, Params())
+    assert 1 < len(boxes_of(board).labels) <= 32, "its own parts are shown, however many"
+    assert hook_count(network.module) == 0
+    for key in boxes_of(board).keys:
+        asked = Params(node=key)
+        (first, *_) = VIEW.compute(scene, asked)
+        assert VIEW.draw(first.value, asked).panes
 
 
 def test_data_is_the_whole_graph() -> None:
