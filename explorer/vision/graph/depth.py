@@ -13,6 +13,8 @@ from torchvision.models.resnet import BasicBlock, ResNet
 from explorer.vision.graph.recording import recorded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor, nn
 
     from explorer.vision.graph.nodes import Graph
@@ -69,7 +71,7 @@ def _torchvision(name: str, **kwargs: Any) -> nn.Module:
     return module
 
 
-REFERENCES = {
+REFERENCES: dict[str, Callable[[], nn.Module]] = {
     "AlexNet": lambda: _torchvision("alexnet"),
     "VGG-19": lambda: _torchvision("vgg19", init_weights=False),
     "GoogLeNet": lambda: _torchvision("googlenet", init_weights=False, aux_logits=False),
@@ -83,7 +85,7 @@ REFERENCES = {
 @cache
 def reference(name: str) -> Graph:
     """The graph of one of `REFERENCES` on 224 x 224 pixels: shapes and costs, but no weights."""
-    with torch.device("meta"):  # type: ignore[no-untyped-call]
+    with torch.device("meta"):
         module = REFERENCES[name]().eval()
         picture = torch.empty(1, 3, 224, 224)
     return recorded(module, lambda: module(picture), [picture])
