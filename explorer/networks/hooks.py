@@ -119,6 +119,45 @@ def replaced(module: nn.Module, layer: str, change: Callable[[Any, int], Any]) -
         handle.remove()
 
 
+@contextmanager
+def observed(
+    module: nn.Module,
+    before: Callable[[str, nn.Module, tuple[Any, ...]], None],
+    after: Callable[[str, nn.Module, tuple[Any, ...], Any], None],
+) -> Iterator[None]:
+    """Calls `before` and `after` around every forward of the module and of its sub-modules.
+
+    Args:
+        module: The network; a TorchScript part of it refuses hooks and is not observed.
+        before: ``(name, module, inputs)`` with positional and keyword inputs in one tuple; the
+            name is dotted, "" = the module itself.
+        after: ``(name, module, inputs, output)``, unless the forward raises.
+    """
+
+    def hooks_of(name: str) -> tuple[Callable[..., None], Callable[..., None]]:
+        def enter(child: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+            before(name, child, (*inputs, *named.values()))
+
+        def leave(
+            child: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any
+        ) -> None:
+            after(name, child, (*inputs, *named.values()), output)
+
+        return enter, leave
+
+    handles: list[RemovableHandle] = []
+    try:
+        for name, child in module.named_modules():
+            if not isinstance(child, torch.jit.ScriptModule):
+                enter, leave = hooks_of(name)
+                handles.append(child.register_forward_pre_hook(enter, with_kwargs=True))
+                handles.append(child.register_forward_hook(leave, with_kwargs=True))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 class _Reached(Exception):
     def __init__(self, value: Any) -> None:
         super().__init__()
