@@ -1,7 +1,7 @@
 """Looking into a forward pass: the only place where hooks are put on a module.
 
-Both helpers are context managers that remove what they added whatever happens inside, and both
-return None from every hook, so a network's output is the same with and without them.
+All helpers remove what they added whatever happens inside. All but `rerouted` return None from
+every hook, so a network's output is the same with and without them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from explorer.core.errors import Cancelled, ExplorerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from torch.utils.hooks import RemovableHandle
 
@@ -93,6 +93,35 @@ def captured(
         for name in layers:
             handles.append(known[name].register_forward_hook(recorder(name)))
         yield records
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def rerouted(
+    module: nn.Module, changes: Mapping[str, Callable[[Tensor], Tensor]]
+) -> Iterator[None]:
+    """What the named layers output goes on changed, at every call inside the `with`.
+
+    Args:
+        module: The network.
+        changes: By the dotted name of a layer what is made of every tensor of its output. A clone
+            leaves the network's output as it is, and whoever made it has the record from before an
+            in-place operation, with its graph.
+
+    Raises:
+        ExplorerError: When the network has no such layer.
+    """
+
+    def changer(change: Callable[[Tensor], Tensor]) -> Callable[[nn.Module, Any, Any], Any]:
+        return lambda _module, _inputs, output: map_tensors(output, change)
+
+    handles = []
+    try:
+        for name, change in changes.items():
+            handles.append(_named(module, name).register_forward_hook(changer(change)))
+        yield
     finally:
         for handle in handles:
             handle.remove()
