@@ -120,10 +120,9 @@ def _watched(
         read = target(values)
         score = read.score.sum()
     all_taken = [tensor for name in layers for tensor in taken[name]]
+    grads: Sequence[Tensor | None] = [None] * len(all_taken)
     if all_taken and score.requires_grad:
         grads = torch.autograd.grad(score, all_taken, allow_unused=True)
-    else:
-        grads = (None,) * len(all_taken)
     slopes = iter(
         torch.zeros_like(tensor) if grad is None else grad
         for tensor, grad in zip(all_taken, grads, strict=True)
@@ -250,7 +249,7 @@ def eigen_of(activations: Tensor) -> Tensor:
     """
     flat = activations.flatten(1).T  # cells x channels
     _, _, right = torch.linalg.svd(flat, full_matrices=False)
-    found = (flat @ right[0]).view(activations.shape[1:])
+    found: Tensor = (flat @ right[0]).view(activations.shape[1:])
     return (found if float(found.sum()) >= 0 else -found).clamp(min=0)
 
 

@@ -141,9 +141,9 @@ class LrpRules(Rules):
     def _shared_out(self, z: Tensor, x: Tensor, weight: Tensor, args: Any, kwargs: Any) -> Tensor:
         if not self._positive:
             return _valued(z, z)
-        parts = F.conv2d(x.clamp(min=0), weight.clamp(min=0), None, *args, **kwargs) + F.conv2d(
-            x.clamp(max=0), weight.clamp(max=0), None, *args, **kwargs
-        )
+        parts = F.conv2d(x.clamp(min=0), weight.clamp(min=0), None, *args, **kwargs)
+        if bool((x < 0).any()):  # after a ReLU there is none
+            parts = parts + F.conv2d(x.clamp(max=0), weight.clamp(max=0), None, *args, **kwargs)
         return _valued(parts, z)
 
     def _linear(

@@ -76,9 +76,8 @@ def at_pixels(attribution: Attribution, size: tuple[int, int]) -> Tensor:
     x = (torch.arange(width, device=values.device) + 0.5) * frame.sx + frame.tx
     y = (torch.arange(height, device=values.device) + 0.5) * frame.sy + frame.ty
     rows, columns = values.shape
-    grid = torch.stack(
-        torch.broadcast_tensors(2 * x[None] / columns - 1, 2 * y[:, None] / rows - 1), dim=-1
-    )
+    across, down = (2 * x / columns - 1).expand(height, -1), 2 * y / rows - 1
+    grid = torch.stack([across, down[:, None].expand(-1, width)], dim=-1)
     found: Tensor = F.grid_sample(
         values[None, None], grid[None].float(), mode="bilinear", padding_mode="border",
         align_corners=False,

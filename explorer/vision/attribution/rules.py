@@ -60,7 +60,7 @@ class _Rectified(torch.autograd.Function):
     """min(max(x, 0), high), whose derivative a rule gives: (gradient, 0 < x < high) -> gradient."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         x: Tensor,
         high: float | None,
@@ -105,7 +105,7 @@ class ReluRules(Rules):
         return self._rectified(x, float(values["max_val"]), in_place(func, values))
 
     def _rectified(self, x: Tensor, high: float | None, changes: bool) -> Tensor:
-        found: Tensor = _Rectified.apply(x, high, changes, self._rule)  # type: ignore[no-untyped-call]
+        found: Tensor = _Rectified.apply(x, high, changes, self._rule)
         return found
 
 

@@ -70,7 +70,8 @@ def _photo(result: Result) -> Pane:
     if found is not None:
         layers.append(result.cache.get("detections", lambda: _offered(result)))
     layers += result.cache.get("target", lambda: _outline(subject, named=True))
-    return Pane("image", size_of(result.photo), tuple(layers), title=words_of(subject))
+    title = f"Target: {words_of(subject)}"
+    return Pane("image", size_of(result.photo), tuple(layers), title=title)
 
 
 def _offered(result: Result) -> Boxes:
@@ -119,13 +120,14 @@ def _outline(subject: Subject, *, named: bool) -> list[Layer]:
 
 
 def _pane(result: Result, found: Map, params: Params) -> Pane:
-    layers: list[Layer] = [result.photo]
+    layers: list[Layer] = [result.backdrop]
     size = size_of(result.photo)
     if found.values is not None:
         high = _shared_high(result, params) if params.scale == SHARED else _own_high(found, params)
         key = ("heat", high, params.scale, params.sign, params.opacity, params.smooth)
         layers.append(found.cache.get(key, lambda: _heat(found, params, high)))
-    layers += result.cache.get("outline", lambda: _outline(result.subject, named=False))
+    if result.subject.kind != CLASS:
+        layers += result.cache.get("outline", lambda: _outline(result.subject, named=False))
     if found.failed:
         lines = "\n".join(textwrap.wrap(found.note, LINE))
         layers.append(Text(lines, (size[0] / 2, size[1] / 2), anchor=(0.5, 0.5), name="reason"))
@@ -138,7 +140,7 @@ def _heat(found: Map, params: Params, high: float) -> Heat:
     one_sided = params.sign == FOR
     whole = bool(np.isfinite(values).all())
     return Heat(
-        values, 0.0 if one_sided else -high, high, "viridis" if one_sided else "coolwarm",
+        values, 0.0 if one_sided else -high, high, "magma" if one_sided else "coolwarm",
         extent=found.extent, opacity=params.opacity, smooth=params.smooth and whole,
         alpha_by_value=one_sided, unit="x mean" if params.scale == SHARED else "", name="map",
     )  # fmt: skip
@@ -156,8 +158,9 @@ def _scaled(found: Map) -> Float32:
 
 
 def _shared_high(result: Result, params: Params) -> float:
+    """The smallest of the maps' own: the most concentrated ones must not darken all others."""
     shown = [found for found in result.maps if found.values is not None and found.mean > 0]
-    return max((_own_high(found, params) / found.mean for found in shown), default=1.0)
+    return min((_own_high(found, params) / found.mean for found in shown), default=1.0)
 
 
 def _own_high(found: Map, params: Params) -> float:
@@ -245,15 +248,15 @@ def _table(result: Result) -> Table:
             (
                 found.method,
                 passes,
-                float(f"{low:.4g}"),
-                float(f"{high:.4g}"),
+                f"{low:.3g}",
+                f"{high:.3g}",
                 *areas,
                 _remark(found),
             )
         )
     columns = ("method", "passes", "smallest", "largest", *(f"{n} AUC" for n in measured), "remark")
     return Table(
-        "methods", columns, tuple(rows), title=f"Methods, in units of the {result.subject.logit}",
+        "methods", columns, tuple(rows), title="Methods",
         swatches=tuple(map(_color, range(len(rows)))) if measured else (),
     )  # fmt: skip
 
@@ -261,7 +264,7 @@ def _table(result: Result) -> Table:
 def _remark(found: Map) -> str:
     parts = [f"layer {found.layer}"] if found.layer else []
     if found.gap is not None:
-        parts.append(f"completeness gap {found.gap:+.2%} of the difference of the logits")
+        parts.append(f"completeness gap {found.gap:+.2%} of the difference of both ends")
     return "; ".join([*parts, found.note] if found.note else parts)
 
 

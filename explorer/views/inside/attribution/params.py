@@ -131,8 +131,8 @@ class Params:
     )  # fmt: skip
     scale: str = param(
         SHARED, "Color scale",
-        "One scale for all: every map in parts of its own mean magnitude, so that equal colors "
-        "stand out equally. Or each map from 0 to its own maximum, in its own unit.",
+        "One scale for all: every map in multiples of its own mean magnitude. Or each map from 0 "
+        "to its own maximum, in its own unit.",
         effect=Effect.DRAW, choices=(SHARED, OWN),
     )  # fmt: skip
     sign: str = param(
@@ -164,12 +164,14 @@ class Params:
         choices=_cam_layers, when=lambda params, info: bool(set(chosen(params, info)) & CAMS),
     )  # fmt: skip
     patch: int = param(
-        32, "Window", "Side of the window of the occlusion, in pixels of the network's input.",
-        low=2, high=512, log=True, when=lambda params, info: OCCLUSION in chosen(params, info),
+        15, "Window", "Side of the window of the occlusion, in parts of the photo's shorter side.",
+        low=1, high=100, unit="%", log=True,
+        when=lambda params, info: OCCLUSION in chosen(params, info),
     )  # fmt: skip
     stride: int = param(
-        16, "Window stride", "Pixels from one window to the next.",
-        low=1, high=256, log=True, when=lambda params, info: OCCLUSION in chosen(params, info),
+        8, "Window stride", "From one window to the next, in parts of the shorter side.",
+        low=1, high=100, unit="%", log=True,
+        when=lambda params, info: OCCLUSION in chosen(params, info),
     )  # fmt: skip
     masks: int = param(
         400, "Masks", "Random masks of RISE and D-RISE; more of them leave less noise.",
@@ -186,7 +188,7 @@ class Params:
         when=lambda params, info: bool(set(chosen(params, info)) & {RISE, D_RISE}),
     )  # fmt: skip
     steps: int = param(
-        24, "Integration points", "Of integrated gradients; more make the gap smaller.",
+        32, "Integration points", "Of integrated gradients; more make the gap smaller.",
         low=2, high=256, log=True, when=lambda params, info: INTEGRATED in chosen(params, info),
     )  # fmt: skip
     samples: int = param(

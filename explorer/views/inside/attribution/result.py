@@ -27,7 +27,6 @@ class Subject:
         kind: A word of `params.kinds`.
         name: In words, without its number: "dog", "channel 3 of layer4, row 2, column 5".
         number: Its probability, score or activation.
-        logit: The number that is differentiated, in words ("logit", "activation").
         box: (4,) float32 in pixels of the photo that outlines it, or None.
         mask: (H, W) int32 over `extent`, 0 inside and -1 outside, or None.
         extent: Of the network's input on the photo.
@@ -38,7 +37,6 @@ class Subject:
     kind: str
     name: str
     number: float | None
-    logit: str
     extent: Extent
     box: Float32 | None = None
     mask: NDArray[np.int32] | None = None
@@ -91,6 +89,7 @@ class Result:
 
     Attributes:
         photo: The photo.
+        backdrop: The same in dark gray, for maps to lie on.
         info: The network.
         subject: What is explained.
         maps: One for each method, in their order.
@@ -100,6 +99,7 @@ class Result:
     """
 
     photo: Picture
+    backdrop: Picture
     info: NetworkInfo
     subject: Subject
     maps: tuple[Map, ...]

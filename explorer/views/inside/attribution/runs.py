@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
     from explorer.views.inside.attribution.params import Params
     from explorer.views.inside.attribution.targets import Chosen
+    from explorer.vision.attribution.lrp import Rule
 
 MEASURES: tuple[faithfulness.Measure, ...] = ("deletion", "insertion", "ROAD")
 POINTS = {"deletion": 20, "insertion": 20, "ROAD": 8}
@@ -61,8 +62,8 @@ class Run:
             case words.INTEGRATED:
                 return params.steps
             case words.OCCLUSION:
-                height, width = self._values.shape[-2:]
-                grid = masking.windows((height, width), params.patch, params.stride)
+                size = int(self._values.shape[-2]), int(self._values.shape[-1])
+                grid = masking.windows(size, *self._window())
                 return len(grid.xs) * len(grid.ys)
             case words.RISE | words.D_RISE:
                 return params.masks
@@ -100,7 +101,7 @@ class Run:
                 if params.through is not None:
                     below = params.through_layer or default_layer(self._scene.network.info)
                     through = below, params.through
-                rule = "epsilon" if params.rule == words.EPSILON else "composite"
+                rule: Rule = "epsilon" if params.rule == words.EPSILON else "composite"
                 return iter((lrp(target, values, rule=rule, through=through),))
             case words.SMOOTH_GRAD:
                 return gradients.smooth_grad(
@@ -114,11 +115,20 @@ class Run:
             case words.SCORE_CAM:
                 return cam.score_cam(target, values, layer, self.baseline(), most=params.most)
             case words.OCCLUSION:
+                patch, stride = self._window()
                 return masking.occlusion(
-                    target, values, self.baseline(), patch=params.patch, stride=params.stride
+                    target, values, self.baseline(), patch=patch, stride=stride
                 )
             case _:
                 return self._rise(method)
+
+    def _window(self) -> tuple[int, int]:
+        """Side and stride of the occlusion's window, in pixels of the input."""
+        params, shorter = self._params, min(self._values.shape[-2:])
+        return (
+            max(1, round(params.patch * shorter / 100)),
+            max(1, round(params.stride * shorter / 100)),
+        )
 
     def _rise(self, method: str) -> Iterator[Attribution]:
         params, target = self._params, self._chosen.target

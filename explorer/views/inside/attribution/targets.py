@@ -103,7 +103,7 @@ def _class(scene: Scene, params: Params) -> Chosen:
     classes = network.info.classes
     index = classes.index(params.label) if params.label in classes else None
     box = np.array(_extent(scene), np.float32)
-    subject = Subject(CLASS, "", None, "logit", _extent(scene), box)
+    subject = Subject(CLASS, "", None, _extent(scene), box)
     if scene.moment is None:  # of a camera's frame the first method tells the class
         index, share = _of_output(scene, index)
         subject = replace(subject, name=class_name(classes, index), number=share)
@@ -150,7 +150,7 @@ def _box(scene: Scene, params: Params) -> Chosen:
         key = (BOX, _level(trace, place))
     subject = Subject(
         BOX, class_name(network.info.classes, label), float(found.scores[row]),
-        "similarity" if blind else "logit", _extent(scene), found.xyxy[row], selected=row,
+        _extent(scene), found.xyxy[row], selected=row,
         note=note,
     )  # fmt: skip
     return Chosen(target, subject, key, blind, row, found)
@@ -178,7 +178,7 @@ def _region(scene: Scene, params: Params) -> Chosen:
         mask = _connected(found.classes, pixel)
     shares = found.probabilities[index][mask].astype(np.float32)
     subject = Subject(
-        REGION, class_name(classes, index), float(shares.mean()), "mean logit", _extent(scene),
+        REGION, class_name(classes, index), float(shares.mean()), _extent(scene),
         mask=np.where(mask, np.int32(0), np.int32(-1)).astype(np.int32),
     )  # fmt: skip
     target = RegionTarget(network.module, index, torch.from_numpy(mask).to(network.device))
@@ -250,5 +250,5 @@ def _unit(scene: Scene, params: Params) -> Chosen:
         one = np.array([[column, row, column + 1, row + 1]], np.float32)
         box = found.frame.inverse().boxes(one)[0]
     target = UnitTarget(network.module, layer, channel, cell, batched=network.preprocess.batched)
-    subject = Subject(UNIT, name, number, "activation", _extent(scene), box)
+    subject = Subject(UNIT, name, number, _extent(scene), box)
     return Chosen(target, subject, (UNIT, layer, channel, cell))

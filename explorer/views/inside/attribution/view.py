@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import cv2
+import numpy as np
+
+from explorer.core.layers import Picture
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.views.inside.attribution.panes import board
@@ -89,6 +93,10 @@ Evaluation Strategy* (ROAD); Adebayo et al. 2018, *Sanity Checks for Saliency Ma
 """
 
 
+DARKER = 0.6
+"""Brightness of the gray photo below the maps."""
+
+
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     if scene.moment is None:
         yield from _still(scene, params)
@@ -100,12 +108,18 @@ def _still(scene: Scene, params: Params) -> Iterator[Step[Result]]:
     found = choose(scene, params)
     run = Run(scene, params, found)
     maps = {method: Map(method) for method in chosen(params, scene.network.info)}
-    photo, info = photo_of(scene), scene.network.info
+    photo, backdrop, info = photo_of(scene), _backdrop(scene), scene.network.info
     curves: dict[tuple[str, str], tuple[float, ...]] = {}
 
     def result() -> Result:
         return Result(
-            photo, info, found.subject, tuple(maps.values()), found.detections, dict(curves)
+            photo,
+            backdrop,
+            info,
+            found.subject,
+            tuple(maps.values()),
+            found.detections,
+            dict(curves),
         )
 
     per_map = sum(points + 1 for points in POINTS.values()) if params.faithfulness else 0
@@ -127,6 +141,15 @@ def _still(scene: Scene, params: Params) -> Iterator[Step[Result]]:
         begun += POINTS[measure] + 1
 
 
+def _backdrop(scene: Scene) -> Picture:
+    def make() -> Picture:
+        gray = cv2.cvtColor(scene.image.pixels, cv2.COLOR_RGB2GRAY)
+        dark = cv2.convertScaleAbs(gray, alpha=DARKER)
+        return Picture(np.repeat(dark[..., None], 3, axis=2).astype(np.uint8), name="gray photo")
+
+    return scene.memo("attribution backdrop", make)
+
+
 def _followed(scene: Scene, params: Params) -> Result:
     """One frame of a camera: the methods of one pass."""
     asked = chosen(params, scene.network.info)
@@ -140,7 +163,8 @@ def _followed(scene: Scene, params: Params) -> Result:
             if attribution is not None and attribution.confidence is not None:
                 found = known(found, scene, attribution.label, attribution.confidence)
     return Result(
-        photo_of(scene), scene.network.info, found.subject, tuple(maps), found.detections,
+        photo_of(scene), _backdrop(scene), scene.network.info, found.subject, tuple(maps),
+        found.detections,
         left_out=tuple(method for method in asked if method not in methods),
     )  # fmt: skip
 

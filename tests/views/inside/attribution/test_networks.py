@@ -24,7 +24,7 @@ TORCHVISION = (
     "ssdlite320_mobilenet_v3_large", "lraspp_mobilenet_v3_large",
 )  # fmt: skip
 WITHOUT_LRP = {"vit_b_16": "attention"}
-FEW = {"patch": 160, "stride": 120, "masks": 8, "steps": 2, "samples": 2, "most": 4}
+FEW = {"patch": 60, "stride": 50, "masks": 8, "steps": 2, "samples": 2, "most": 4}
 
 
 @pytest.mark.slow
