@@ -158,9 +158,10 @@ def _scaled(found: Map) -> Float32:
 
 
 def _shared_high(result: Result, params: Params) -> float:
-    """The smallest of the maps' own: the most concentrated ones must not darken all others."""
+    """Between the maps' own: the flattest is not dark and the most concentrated not all bright."""
     shown = [found for found in result.maps if found.values is not None and found.mean > 0]
-    return min((_own_high(found, params) / found.mean for found in shown), default=1.0)
+    highs = [_own_high(found, params) / found.mean for found in shown]
+    return float(np.sqrt(min(highs) * max(highs))) if highs else 1.0
 
 
 def _own_high(found: Map, params: Params) -> float:

@@ -145,7 +145,7 @@ def _backdrop(scene: Scene) -> Picture:
     def make() -> Picture:
         gray = cv2.cvtColor(scene.image.pixels, cv2.COLOR_RGB2GRAY)
         dark = cv2.convertScaleAbs(gray, alpha=DARKER)
-        return Picture(np.repeat(dark[..., None], 3, axis=2).astype(np.uint8), name="gray photo")
+        return Picture(np.asarray(cv2.merge([dark] * 3), np.uint8), name="gray photo")
 
     return scene.memo("attribution backdrop", make)
 
