@@ -39,7 +39,7 @@ Rule = Literal["composite", "epsilon"]
 """Composite: z+ in convolutions and epsilon in linear layers (Kohlbrenner et al. 2020)."""
 
 EPSILON = 1e-6
-"""Added to the sum of the contributions, away from 0."""
+"""Added to the sum of the contributions, away from 0, in parts of a layer's mean magnitude."""
 
 POINTWISE = (
     *RELU, *CLIPPED, F.leaky_relu, F.leaky_relu_, F.elu, F.elu_, F.silu, F.mish, F.gelu,
@@ -193,8 +193,8 @@ class LrpRules(Rules):
 def _valued(parts: Tensor, z: Tensor) -> Tensor:
     """z, with the derivative of `parts` z / parts: the relevance of z is shared as `parts` says."""
     plain = parts.detach()
-    below = plain + EPSILON * torch.where(plain >= 0, 1.0, -1.0)
-    share = z.detach() / below
+    little = EPSILON * plain.abs().mean().clamp(min=1e-30)
+    share = z.detach() / (plain + torch.where(plain >= 0, little, -little))
     out = parts * share
     return out + (z.detach() - out.detach())  # the value itself, to the last bit or nearly
 

@@ -170,10 +170,11 @@ class Run:
         if found.gap is not None:
             whole = float(found.values.double().sum()) + found.gap
             gap = found.gap / whole if whole else 0.0
+        values = found.values.float().cpu().numpy().copy()
+        note = found.note if values.any() else f"It is zero everywhere. {found.note}".rstrip()
         return Map(
-            method, found.values.float().cpu().numpy().copy(),
-            frame.inverse().extent(float(columns), float(rows)), found.done, found.total,
-            found.note, layer, gap,
+            method, values, frame.inverse().extent(float(columns), float(rows)), found.done,
+            found.total, note, layer, gap,
         )  # fmt: skip
 
     # -- faithfulness -----------------------------------------------------------------------------
