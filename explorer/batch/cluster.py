@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from explorer import __version__
 from explorer.batch import worker
-from explorer.batch.job import Recipe, digest_of
+from explorer.batch.job import Failure, Recipe, digest_of
+from explorer.batch.run import Gain
 from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
@@ -34,6 +35,13 @@ _AHEAD = 2
 
 _LOOK_SECONDS = 1.0
 """Between two looks at which workers there are."""
+
+_FOR_NETWORKS = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+    "distributed.worker.profile.enabled": False,
+}
+"""Of Dask's settings for the processes here. Its threshold makes every large tensor a new mapping
+of memory, whose pages the system clears one by one; its profiler stops the network every 10 ms."""
 
 _WAIT_SECONDS = 60.0
 """So long a cluster may be without a worker."""
@@ -93,7 +101,7 @@ class Cluster:
         chunks: Iterable[Chunk],
         store: Store,
         stopped: Callable[[], bool],
-    ) -> Iterator[int]:
+    ) -> Iterator[Gain]:
         """See `run.BackEnd`."""
         from distributed import wait
 
@@ -118,9 +126,10 @@ class Cluster:
                     if future.status == "cancelled":
                         waiting[self._sent(chunk)] = chunk, self._good
                         continue
-                    store.add(chunk, _answered(future).data)
-                    yield len(chunk.photos)
-                yield 0
+                    reply = _answered(future)
+                    store.add(chunk, reply.data)
+                    yield Gain(len(chunk.photos), tuple(Failure(*each) for each in reply.failures))
+                yield Gain()
                 for future, (chunk, allowed) in list(waiting.items()):
                     if not allowed & self._good and not future.done():  # its workers are all gone
                         del waiting[future]
@@ -200,6 +209,7 @@ def _answered(future: Any) -> worker.Reply:
 def _connected(address: str) -> tuple[Any, Any]:
     """A client, and the cluster that was started here for it."""
     try:
+        import dask
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise ExplorerError(
@@ -211,7 +221,7 @@ def _connected(address: str) -> tuple[Any, Any]:
             raise ExplorerError(
                 f"{address} is no cluster.", "local:N takes a number of processes, 1 to 1024."
             )
-        with _unheard_ctrl_c():
+        with _unheard_ctrl_c(), dask.config.set(_FOR_NETWORKS):
             here = LocalCluster(
                 n_workers=int(number), threads_per_worker=1, processes=True, host="127.0.0.1",
                 dashboard_address=None, silence_logs=logging.CRITICAL,
