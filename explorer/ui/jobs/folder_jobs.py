@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -241,7 +242,8 @@ def results_of(finished: FinishedAnswer) -> list[FolderResult]:
         found.append(FolderResult("Class masks: indexed PNG", "predict", "png"))
     if boxes is not None or finished.bare.tables:
         found.append(FolderResult("Table: CSV", "predict", "csv"))
-        found.append(FolderResult("Table: Parquet", "predict", "parquet"))
+        if find_spec("pyarrow") is not None:
+            found.append(FolderResult("Table: Parquet", "predict", "parquet"))
     found.append(FolderResult("Pictures of the view: PNG", "render", "png"))
     return found
 
