@@ -145,7 +145,8 @@ class Evaluate:
         info = network.info
         found = _fitting(info, source)
         self.network = network
-        self._source, self._eleven_point, self._annotations = source, eleven_point, annotations
+        self._source, self._limit, self._annotations = source, limit, annotations
+        self._eleven_point = eleven_point
         self.cases = _drawn(source.make(info.task, found.labels, info), limit)
         if not self.cases:
             raise ExplorerError(
@@ -167,6 +168,7 @@ class Evaluate:
             **network_settings(self.network),
             "data": self._source.kind,
             "annotations": self._annotations,
+            "drawn": self._limit,
             "eleven-point": self._eleven_point,
         }
 

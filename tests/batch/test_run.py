@@ -327,6 +327,26 @@ def test_a_damaged_chunk_is_done_again(
     assert content(out) == whole
 
 
+def test_a_folder_that_cannot_be_read_is_told_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("open", "locked"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        (tmp_path / "photos" / name / "a.png").touch()
+    real = os.scandir
+
+    def scandir(path: Any = ".") -> Any:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    report = done(wish(tmp_path / "photos", tmp_path / "out"))
+    assert (report.complete, report.done) == (True, 1)
+    (note,) = report.notes
+    assert "locked cannot be read: Permission denied" in note
+
+
 def test_photos_that_are_replaced_are_told(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()

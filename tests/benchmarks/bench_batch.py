@@ -289,8 +289,8 @@ def test_two_processes_of_dask_against_two_bare_ones(
     costs = [mine / theirs for theirs, mine in pairs]
     cost = statistics.median(costs)
     print(
-        f"{job} with {network}, local:2: {count / min(mine for _, mine in pairs):.1f} photos/s, two "
-        f"bare processes {count / min(theirs for theirs, _ in pairs):.1f}; {cost:.3f} times their "
-        f"time (median of {', '.join(f'{each:.3f}' for each in costs)})"
+        f"{job} with {network}, local:2: {count / min(mine for _, mine in pairs):.1f} photos/s, "
+        f"two bare processes {count / min(theirs for theirs, _ in pairs):.1f}; {cost:.3f} times "
+        f"their time (median of {', '.join(f'{each:.3f}' for each in costs)})"
     )
     assert cost <= MOST_CLUSTER_COST

@@ -56,11 +56,11 @@ class FolderRow(JobRow):
         self.buttons = {
             TRUTH: TextButton("box", self.tr("Ground truth"),
                               self.tr("Use the boxes as ground truth of these photos")),
-            EVALUATE: TextButton("chart", self.tr("Evaluate…"),
+            EVALUATE: TextButton("chart", self.tr("Evaluate"),
                                  self.tr("Evaluate a network on this result")),
             OPEN: TextButton("folder", self.tr("Open folder"), self.tr("Show the files")),
-            RETRY: TextButton("reset", self.tr("Try again"),
-                              self.tr("Try the photos again that failed")),
+            RETRY: TextButton("reset", self.tr("Retry failed"),
+                              self.tr("Try the photos that failed again")),
         }  # fmt: skip
         for what, button in self.buttons.items():
             button.setProperty("what", what)

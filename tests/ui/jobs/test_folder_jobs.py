@@ -125,7 +125,7 @@ def test_it_runs_in_the_background_and_lists_what_failed(
     out = Path(sheet.out.path)
     sheet.begin.click()
     found, row = finished(qtbot, window)
-    assert found.job.title == "Object detection on photos"
+    assert found.job.title == "Detections on photos"
     assert found.job.params["params"]["set"] == {"score": "0.25"}
     assert found.phase is Phase.DONE
     assert "5 photos" in row.words.text()
