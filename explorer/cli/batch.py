@@ -178,8 +178,8 @@ def _wish(args: argparse.Namespace) -> Wish:
 
     params: dict[str, Any] = {"threads": args.threads, "format": args.format}
     if args.job == "embed":
-        spec = _spec(args, "classification")
-        params |= {"spec": spec, "layer": args.layer or "", "whole": args.whole}
+        params |= {"spec": _spec(args, "classification")}
+        params |= {"layer": args.layer or "", "whole": args.whole}
     elif args.job == "evaluate":
         params = {"threads": args.threads, **_evaluation(args)}
     else:

@@ -116,7 +116,7 @@ def test_a_cluster_without_a_worker_of_this_version_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    wish = Wish(Recipe(MAKE, {}), (str(tmp_path),), tmp_path / "out")
+    wish = Wish(Recipe(MAKE, {}), (str(tmp_path / "photos"),), tmp_path / "out")
     fake = Fake({"tcp://b": "0.0.1"})
     with pytest.raises(ExplorerError, match=r"No worker of the cluster has .* has 0\.0\.1") as told:
         list(run(wish, connected(fake, monkeypatch)))

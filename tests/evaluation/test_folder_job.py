@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,11 @@ def test_scores_of_parts_add_up(tmp_path: Path) -> None:
         network = color_network(task)
         source = open_source(DATA[task](tmp_path / task), network.info.task)
         job = folder_job.Evaluate(network, source)
-        rows = [job.rows([job.item(number)])[0] for number in range(len(job.cases))]
+        rows = []
+        for number in range(len(job.cases)):
+            with suppress(ExplorerError):  # one is no picture
+                rows += job.rows([job.item(number)])
+        assert len(rows) > 4
         one, halves = job.score(), (job.score(), job.score())
         for number, row in enumerate(rows):
             one.extend(row.arrays)

