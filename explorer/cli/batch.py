@@ -178,8 +178,8 @@ def _wish(args: argparse.Namespace) -> Wish:
 
     params: dict[str, Any] = {"threads": args.threads, "format": args.format}
     if args.job == "embed":
-        params |= {"spec": _spec(args, "classification")}
-        params |= {"layer": args.layer or "", "whole": args.whole}
+        network = _spec(args, "classification")
+        params |= {"spec": network, "layer": args.layer or "", "whole": args.whole}
     elif args.job == "evaluate":
         params = {"threads": args.threads, **_evaluation(args)}
     else:

@@ -17,6 +17,8 @@ from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.core.network_info import NetworkSpec
 from explorer.core.param_forms import params_text
+from explorer.core.runner import State, Update
+from explorer.core.step import Step
 from explorer.core.values import FolderRef
 from explorer.engine.references import named
 from explorer.ui.dialogs.notice import Notice
@@ -26,12 +28,15 @@ from explorer.ui.jobs.job_list import FOLDER
 from explorer.ui.jobs.job_results import EVALUATION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from explorer.engine.finish import FinishedAnswer
     from explorer.ui.jobs.background import Background
     from explorer.ui.shell.desk import Desk
     from explorer.ui.study.study import Study
+
+
+LIST = "list-folder"
 
 
 class FolderJobs(QObject):
@@ -42,12 +47,14 @@ class FolderJobs(QObject):
 
     Signals:
         photo_wanted: A file and the name of a view: that photo is to be shown.
-        folder_wanted: A folder: its photos are to be shown.
+        photos_found: Those of a job, for the strip.
+        first_wanted: A photo of them: it is to be shown.
         truth_wanted: A folder of results and one of photos: the boxes are these photos' truth.
     """
 
     photo_wanted = Signal(str, str)
-    folder_wanted = Signal(str)
+    photos_found = Signal(object)
+    first_wanted = Signal(str)
     truth_wanted = Signal(str, str)
 
     def __init__(self, desk: Desk) -> None:
@@ -82,7 +89,7 @@ class FolderJobs(QObject):
         subject = " · ".join(part for part in parts if part)
         near = image.path.parent if image is not None and image.path is not None else None
         self.sheet = FolderSheet(
-            self._desk.main, self.tr("{what}, with the settings of now.").format(what=subject),
+            self._desk.main, self.tr("{what}, with the current settings.").format(what=subject),
             results_of(finished), "" if near is None else str(near),
             partial(_place, finished.view.name), self._remark,
         )  # fmt: skip
@@ -160,13 +167,34 @@ class FolderJobs(QObject):
             self._evaluate(found, out)
         elif what == TRUTH and (folder := self._photos(found)):
             self.truth_wanted.emit(str(out), folder)
-            self.folder_wanted.emit(folder)
+            self._list(folder, {address for _, _, address in found.value.failures})
 
     def open_photo(self, job_id: str, path: str) -> None:
         """Shows a photo that failed, with the view of the job."""
         found = self._desk.jobs.find(job_id)
         view = "" if found is None else found.job.params["params"].get("view", "")
         self.photo_wanted.emit(path, view)
+
+    def _list(self, folder: str, failures: set[str]) -> None:
+        """Puts the photos that have a result into the strip."""
+
+        def job() -> Generator[Step[Any], Any, None]:
+            from explorer.images.sources import expand
+
+            yield Step((folder, [p for p in expand([folder], recursive=True)
+                                 if str(p) not in failures]))  # fmt: skip
+
+        self._desk.bridge.fetch(LIST, lambda _: job(), self._listed)
+
+    def _listed(self, update: Update) -> None:
+        if update.state is not State.DONE:
+            return
+        folder, photos = update.value
+        self.photos_found.emit(photos)
+        image = self._desk.study.image
+        shown = image.path if image is not None else None
+        if photos and (shown is None or Path(folder) not in shown.parents):
+            self.first_wanted.emit(str(photos[0]))
 
     def _evaluate(self, found: Background, out: Path) -> None:
         study = self._desk.study

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from explorer.ui.jobs.background import Background
 
-WIDTH, MOST_HEIGHT = 460, 480
+WIDTH, MOST_HEIGHT = 520, 480
 
 FOLDER = "folder"
 """The kind of background job that is a folder job."""

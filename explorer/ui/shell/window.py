@@ -10,6 +10,7 @@ that, so that a start waits for no more than Qt; what is imported before is list
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
@@ -252,7 +253,8 @@ class Window(QMainWindow):
         self.job_list.act_wanted.connect(self.folder_jobs.act)
         self.job_list.photo_wanted.connect(self.folder_jobs.open_photo)
         self.folder_jobs.photo_wanted.connect(self.trail.open)
-        self.folder_jobs.folder_wanted.connect(self.intake.open_path)
+        self.folder_jobs.photos_found.connect(partial(self.strip.add, select=False))
+        self.folder_jobs.first_wanted.connect(self.intake.open_path)
         self.folder_jobs.truth_wanted.connect(self.truth_files.follow)
 
     # -- what the parts ask -----------------------------------------------------------------------
