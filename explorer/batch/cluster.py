@@ -39,9 +39,12 @@ _LOOK_SECONDS = 1.0
 _FOR_NETWORKS = {
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
     "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
 }
 """Of Dask's settings for the processes here. Its threshold makes every large tensor a new mapping
-of memory, whose pages the system clears one by one; its profiler stops the network every 10 ms."""
+of memory, whose pages the system clears one by one, which doubles a network's time; its profiler
+stops the network every 10 ms, and its monitors look 50 times a second."""
 
 _WAIT_SECONDS = 60.0
 """So long a cluster may be without a worker."""
@@ -85,14 +88,15 @@ class Cluster:
         order = worker.Order(recipe.function, recipe.params, wish.chunk, wish.batch, self._decoders)
         self._wait_for_workers()
         asked = self._client.submit(worker.settings, order, workers=sorted(self._good), pure=False)
-        settings = _answered(asked).settings
-        assert settings is not None
-        self._order = order._replace(digest=digest_of(settings))
         # This machine needs no device of the workers' kind: it only merges.
         params = dict(recipe.params)
         if isinstance(params.get("spec"), dict):
             params["spec"] = {**params["spec"], "device": "cpu", "half": False}
-        return Recipe(recipe.function, params).make(), settings
+        job = Recipe(recipe.function, params).make()
+        settings = _answered(asked).settings
+        assert settings is not None
+        self._order = order._replace(digest=digest_of(settings))
+        return job, settings
 
     def work(
         self,

@@ -126,7 +126,7 @@ def test_a_cluster_without_a_worker_of_this_version_is_refused(
 
 
 def test_processes_here_keep_their_memory() -> None:
-    """Dask's own setting makes every tensor a new mapping, which costs a network a tenth."""
+    """Dask's own setting makes every large tensor a new mapping, which doubles a network's time."""
     dask = pytest.importorskip("dask")
     pytest.importorskip("distributed")
     from distributed.nanny import _get_env_variables
