@@ -16,6 +16,7 @@ import pytest
 
 from explorer.__main__ import main
 from explorer.jobs.folder import Predict
+from tests.evaluation.sets import class_folders
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -119,19 +120,16 @@ def test_what_failed_is_tried_again_with_retry(explorer: Run, photos: Path, tmp_
 
 
 def test_an_evaluation_in_chunks(explorer: Run, tmp_path: Path) -> None:
-    from tests.evaluation.sets import class_folders
-
     data = class_folders(tmp_path / "data")
     argv = ("evaluate", data, "-o", tmp_path / "out", "--network", "mini-resnet", "--batch", "2")
     status, said, err = explorer("batch", *argv)
     assert (status, said) == (2, "")
     assert err.count("\n") == 1, "mini-resnet has none of these classes"
-    for name in ("red", "Green", "violet"):
-        (data / name).rename(data / {"red": "goldfish", "Green": "tabby cat", "violet": "x"}[name])
+    (data / "red").rename(data / "goldfish")
     status, said, err = explorer("batch", *argv)
     assert (status, err) == (0, "")
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["photos"] == 5
+    assert report["photos"] == 3
     assert said.splitlines()[0] == str(tmp_path / "out" / "report.json")
 
 
