@@ -106,10 +106,10 @@ class Names:
     cheap = True
 
     def __init__(self, classes: int) -> None:
-        # Photos, top-1 correct, top-5 correct, with a box, class and box correct
-        self._counts = np.zeros((classes, 5), np.int64)
+        # Photos, top-1 correct, top-5 correct; with a box, class and box correct, one of five so
+        self._counts = np.zeros((classes, 6), np.int64)
         # Of every photo: its number, true and predicted class, the rank of the true one from 0, and
-        # whether class and box are correct (-1 = it has no box)
+        # whether the box is correct (-1 = it has none)
         self._each: list[list[int]] = []
         # The probabilities of the predicted and of the true class
         self._p: list[list[float]] = []
@@ -123,7 +123,10 @@ class Names:
         return self.photos
 
     def add(self, looks: Sequence[Look], output: Any) -> None:
-        """See `Score`: (N, C) logits, or a dict of `logits` and (N, 4) `boxes`."""
+        """See `Score`: (N, C) logits, or a dict of `logits` and (N, 4) `boxes`.
+
+        Where every class has its own box, `boxes_per_class` is (N, C, 4).
+        """
         logits = _logits(output, len(looks))
         labels = np.array([look.truth.label for look in looks], np.int64)
         if labels.max() >= logits.shape[1]:
@@ -134,9 +137,11 @@ class Names:
         place = ranks(logits, labels)
         located = np.full(len(looks), -1)
         if isinstance(output, dict) and "boxes" in output:
-            boxes = output["boxes"].detach().float().cpu().numpy()
-            for row, (look, box) in enumerate(zip(looks, boxes, strict=True)):
-                located[row] = _located(look, box, first=bool(place[row] < 1))
+            boxes = output.get("boxes_per_class", output["boxes"][:, None])
+            every = boxes.detach().float().cpu().numpy()
+            for row, (look, each) in enumerate(zip(looks, every, strict=True)):
+                # All classes share one box, or each has its own.
+                located[row] = _located(look, each[look.truth.label if len(each) > 1 else 0])
         p = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
         p /= p.sum(axis=1, keepdims=True)
         rows, predicted = np.arange(len(labels)), logits.argmax(axis=1)
@@ -148,7 +153,8 @@ class Names:
 
     def _take(self, each: NDArray[np.int64], p: NDArray[np.float64]) -> None:
         _, labels, _, place, located = each.T
-        kinds = (place >= 0, place < 1, place < 5, located >= 0, located > 0)
+        first, five, right = place < 1, place < 5, located > 0
+        kinds = (place >= 0, first, five, located >= 0, first & right, five & right)
         for column, found in enumerate(kinds):
             np.add.at(self._counts[:, column], labels[found], 1)
         self._each += each.tolist()
@@ -165,10 +171,11 @@ class Names:
         return self._row(self._counts.sum(0)), by_class
 
     def _row(self, counts: NDArray[np.int64]) -> dict[str, float]:
-        photos, first, five, boxes, located = counts.tolist()
+        photos, first, five, boxes, located, one_located = counts.tolist()
         row = {"top1": first / max(photos, 1), "top5": five / max(photos, 1)}
         if boxes:
             row["localization_error"] = 1 - located / boxes
+            row["localization_error_top5"] = 1 - one_located / boxes
         return row
 
     def measures(self) -> LabelMeasures:
@@ -377,8 +384,8 @@ class Pixels:
         return np.zeros((0, 0), np.int64) if self._confusion is None else self._confusion.counts
 
 
-def _located(look: Look, box: NDArray[np.float32], *, first: bool) -> int:
-    """1 = the box is right, and so is the class; 0 = one is not; -1 = there is no box to meet."""
+def _located(look: Look, box: NDArray[np.float32]) -> int:
+    """Whether the box of the true class meets an object of it; -1 = none is known."""
     objects = look.truth.objects
     if objects is None:
         return -1
@@ -387,7 +394,7 @@ def _located(look: Look, box: NDArray[np.float32], *, first: bool) -> int:
     inside = box * np.array([width, height, width, height], np.float32)
     there = look.frame.inverse().boxes(inside[None])
     cover = overlaps(there, objects.xyxy[mine], objects.crowd[mine])
-    return int(first and bool(cover.max(initial=0.0) >= 0.5))
+    return int(cover.max(initial=0.0) >= 0.5)
 
 
 def _joined(parts: Sequence[NDArray[Any]], empty: tuple[int, ...] = (0,)) -> NDArray[Any]:
