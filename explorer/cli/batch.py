@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _WIDTH = 78
 
-JOBS = ("predict", "embed", "render")
+JOBS = ("predict", "embed", "index", "render")
+OF_LAYERS = ("embed", "index")
 
 _SHOWN = 5
 """Failures that are printed; the file lists them all."""
@@ -41,11 +42,14 @@ EPILOG = f"""\
 {textwrap.fill(SOURCES, _WIDTH)}
 
 predict writes coco, coco-polygons, yolo, voc, png (class masks), csv or
-parquet; embed npy or parquet; render png, jpg or webp.
+parquet; embed npy or parquet; index features (for Similar images) or peaks
+(for Top patches); render png, jpg or webp.
 
 examples:
   explorer batch predict photos/ -o boxes/ --view detections --format yolo
   explorer batch embed photos/ -o features/ --network efficientnet-lite0
+  explorer batch index photos/ -o index/ --network efficientnet-lite0
+  explorer batch index photos/ -o index-2/ --known index/
   explorer batch render 'photos/**/*.jpg' -o pictures/ --view feature_maps
   explorer batch predict s3://bucket/photos -o boxes/ --cluster tcp://host:8786
 """
@@ -82,8 +86,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="a parameter of the view; may be repeated",
     )  # fmt: skip
     what.add_argument(
-        "--layer", metavar="NAME", help="layer of embed (default: the input of the head)"
-    )
+        "--layer", metavar="NAME",
+        help="layer of embed and index (default: the input of the head)",
+    )  # fmt: skip
+    what.add_argument(
+        "--known", metavar="OUT",
+        help="index: an earlier index; only photos that are new or were replaced are computed",
+    )  # fmt: skip
     what.add_argument("--whole", action="store_true", help="embed: no mean over the positions")
     what.add_argument("--width", type=int, metavar="PX", help="render: width of the pictures")
     what.add_argument("--theme", choices=("light", "dark"), default="light", help="render: colors")
@@ -148,11 +157,15 @@ def _check(args: argparse.Namespace) -> None:
             )
     if args.width is not None and not 160 <= args.width <= 16_000:
         raise ExplorerError(f"--width {args.width} is out of range.", "It takes 160 to 16000.")
-    if args.job == "embed" and (args.view or args.settings):
-        raise ExplorerError("embed takes no view.", "Choose a layer with --layer.")
-    if args.job != "embed" and (args.layer or args.whole):
+    if args.job in OF_LAYERS and (args.view or args.settings):
+        raise ExplorerError(f"{args.job} takes no view.", "Choose a layer with --layer.")
+    if args.job not in OF_LAYERS and (args.layer or args.whole):
         raise ExplorerError(f"{args.job} takes no layer.", "Choose a view with --view.")
-    if args.job != "embed" and not args.view:
+    if args.job != "embed" and args.whole:
+        raise ExplorerError(f"{args.job} does not take --whole.", "embed does.")
+    if args.job != "index" and args.known:
+        raise ExplorerError(f"{args.job} does not take --known.", "index does.")
+    if args.job not in OF_LAYERS and not args.view:
         raise ExplorerError(f"{args.job} needs a view.", "`explorer list views` names them.")
 
 
@@ -162,8 +175,12 @@ def _wish(args: argparse.Namespace) -> Wish:
     from explorer.jobs import FOLDER_JOBS
 
     params: dict[str, Any] = {"threads": args.threads, "format": args.format}
-    if args.job == "embed":
-        params |= {"spec": _embedding(args), "layer": args.layer or "", "whole": args.whole}
+    if args.job in OF_LAYERS:
+        params |= {"spec": _embedding(args), "layer": args.layer or ""}
+        if args.job == "embed":
+            params["whole"] = args.whole
+        elif args.known:
+            params["known"] = str(paths.local(args.known, "--known").absolute())
     else:
         from explorer import views
 

@@ -15,6 +15,7 @@ function is imported when the first job of its kind runs; see `core.jobs`."""
 FOLDER_JOBS = {
     "predict": "explorer.jobs.folder:predict",
     "embed": "explorer.batch.embed:embed",
+    "index": "explorer.batch.index.job:index",
     "render": "explorer.jobs.folder:render",
 }
 """By name the function that makes a folder job from its parameters; see `batch.job`."""
