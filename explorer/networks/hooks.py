@@ -1,11 +1,12 @@
 """Looking into a forward pass: the only place where hooks are put on a module.
 
-Both helpers are context managers that remove what they added whatever happens inside, and both
-return None from every hook, so a network's output is the same with and without them.
+All helpers remove what they added whatever happens inside. But for `replaced`, whose purpose that
+is, they return None from every hook, so a network's output is the same with and without them.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,31 @@ def captured(
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextmanager
+def replaced(module: nn.Module, layer: str, change: Callable[[Any, int], Any]) -> Iterator[None]:
+    """Inside the `with` the named layer gives what `change` makes of its output.
+
+    Args:
+        module: The network.
+        layer: Dotted name of one of its modules.
+        change: ``(output, call) -> output``; calls of the layer are counted from 0. It must not
+            write into the output: what follows may need it unchanged.
+
+    Raises:
+        ExplorerError: When the network has no such layer.
+    """
+    calls = itertools.count()
+
+    def replace(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+        return change(output, next(calls))
+
+    handle = _named(module, layer).register_forward_hook(replace)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 class _Reached(Exception):

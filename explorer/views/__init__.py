@@ -32,7 +32,8 @@ COURSE = (
     "lineage", "recall_lab", "pipeline_race",
     "semantic", "instances", "mask_from_box", "keypoints", "pose_regression",
     "classifier_to_fcn", "decoder_bench",
-    "kernels", "feature_maps", "receptive_field", "deep_dream", "feedback_dream",
+    "kernels", "feature_maps", "receptive_field",
+    "top_patches", "concepts", "similar_images", "transfer_probe", "deep_dream", "feedback_dream",
     "loss_composer", "activation_maximization", "feature_atlas", "inversion", "inversion_ladder",
     "neural_style", "adversarial", "transfer_matrix", "fooling", "semantic_sliders",
 )  # fmt: skip
