@@ -1,7 +1,8 @@
 """The job `index`: for every photo the pooled features of a layer, or the peak of each channel.
 
 Features are what *Similar images* compares, peaks what *Top patches* sorts. Both are float16: an
-index of 100 000 photos with 1 280 features takes 256 MB.
+index of 100 000 photos with 1 280 features takes 256 MB. Peaks take three times as much, since each
+has its cell beside it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from explorer.batch.index.store import (
     read_index,
     write_segments,
 )
-from explorer.batch.job import EndsJob, Row
+from explorer.batch.job import Row
 from explorer.batch.opening import open_photo
 from explorer.batch.ready import (
     loaded,
@@ -53,7 +54,6 @@ INDEX, ABOUT = "index", "index.json"
 """The folder of an index in OUT, and the file in it that says what it is of."""
 
 _CHUNK = 128
-_MOST_CELLS = 1 << 16
 _MOST = float(np.finfo(np.float16).max)
 
 
@@ -163,7 +163,7 @@ class Index:
         """Of each network input (1, C, H, W), all of one size: grid, spatial and arrays of `Entry`.
 
         Raises:
-            EndsJob: The layer has no output for each photo, or too many cells.
+            EndsJob: The layer has no output for each photo.
             ExplorerError: An activation is not finite.
         """
         height, width = values[0].shape[-2:]
@@ -174,17 +174,12 @@ class Index:
         for number in range(len(values)):
             maps, spatial = laid_out(output, (height, width), number)
             rows, columns = maps.shape[1:]
-            if rows * columns > _MOST_CELLS:
-                raise EndsJob(
-                    f"The maps of {self._of.layer!r} have more than {_MOST_CELLS:,} cells.",
-                    "Choose a later layer.",
-                )
             flat = maps.flatten(1)
             if self._kind == FEATURES:
                 arrays = {"feature": _half(flat.mean(1))}
             else:
                 peak, cell = flat.max(1)
-                arrays = {"peak": _half(peak), "cell": cell.cpu().numpy().astype(np.uint16)}
+                arrays = {"peak": _half(peak), "cell": cell.cpu().numpy().astype(np.uint32)}
             found.append(((int(rows), int(columns)), spatial, arrays))
         return found
 

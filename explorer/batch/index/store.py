@@ -62,7 +62,7 @@ class Entry:
         spatial: The cells are places of the photo.
         arrays: Of an index of features `feature` (C,) float16, the mean of each channel over all
             cells; of peaks `peak` (C,) float16, the largest activation of each channel, and `cell`
-            (C,) uint16, where it is: row * columns + column.
+            (C,) uint32, where it is: row * columns + column.
     """
 
     key: Key | None

@@ -124,9 +124,10 @@ def _whole(box: NDArray[np.float32], width: int, height: int) -> tuple[int, int,
 
 
 def signed_picture(values: NDArray[np.float32]) -> UInt8:
-    """(C, H, W) numbers around zero as colors: 0 is gray, the largest magnitude black or white."""
-    most = float(np.abs(values).max(initial=0.0))
-    scaled = values / most if most > 0 else values
+    """(C, H, W) numbers around zero as colors: 0 is gray, the 1% largest are black or white."""
+    sizes = np.abs(values[values != 0])
+    most = float(np.quantile(sizes, 0.99)) if sizes.size else 0.0
+    scaled = np.clip(values / most, -1, 1) if most > 0 else values
     rgb = np.round(127.5 + 127.5 * scaled).astype(np.uint8)
     channels = rgb if rgb.shape[0] == 3 else np.repeat(rgb[:1], 3, axis=0)
     return np.ascontiguousarray(channels.transpose(1, 2, 0))

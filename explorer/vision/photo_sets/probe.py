@@ -27,7 +27,7 @@ STRENGTH = 10.0
 """The inverse of the regularization of logistic regression, for features of mean length 1."""
 
 SCRATCH_SIDE = 32
-SCRATCH_STEPS = 90
+SCRATCH_STEPS = 120
 _SCRATCH_BATCH = 32
 
 

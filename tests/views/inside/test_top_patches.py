@@ -112,5 +112,7 @@ def test_a_vector_has_the_whole_photo_as_its_field(folder: Path) -> None:
     steps, board, _ = looked(VIEW, convolutions(), toy_image(), folder, layer="fc", channel=1)
     result = steps[-1].value
     assert result.patches[0].cell == (0, 0)
-    assert result.patches[0].patch.crop.shape == (31, 31, 3), "the last row and column are no input of the stride of 2"
+    assert result.patches[0].patch.crop.shape == (31, 31, 3), (
+        "the last row and column are no input of the stride of 2"
+    )
     assert board.pane("image").layers

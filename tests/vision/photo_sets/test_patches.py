@@ -49,8 +49,10 @@ def test_a_cell_that_is_not_there_is_a_sentence() -> None:
         patch_of(network, toy_image().pixels, "conv2", 0, (99, 0), {})
 
 
-def test_nothing_is_gray_and_the_largest_number_is_black_or_white() -> None:
+def test_nothing_is_gray_and_the_largest_numbers_are_black_or_white() -> None:
     values = np.zeros((3, 1, 3), np.float32)
     values[:, 0, 1], values[:, 0, 2] = -4.0, 2.0
     np.testing.assert_array_equal(signed_picture(values)[0, :, 0], [128, 0, 191])
+    values[0, 0, 0] = 1e-6
+    assert signed_picture(values)[0, 0].tolist() == [128, 128, 128]
     np.testing.assert_array_equal(signed_picture(np.zeros((1, 2, 2), np.float32)), 128)

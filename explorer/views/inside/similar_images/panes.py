@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 
     from explorer.core.layers import Float32, Layer, UInt8
 
-WIDTH, HEIGHT, MARGIN = 1000, 720, 46
-"""Of the map in pixels, and the room for half a thumbnail around it."""
+WIDTH, HEIGHT, MARGIN = 640, 480, 36
+"""Of the map, and the room for half a thumbnail around it."""
+
+SHARP = 2
+"""Pixels of the map's picture for one unit of it: it may be shown larger."""
 
 WHITE = (255, 255, 255)
 SHADE = 32
 _GAP = 22
-_LEAST, _LARGEST = 36, 84
+_LEAST, _LARGEST = 40, 84
 _TO_NEAREST = 5
 
 
@@ -146,18 +149,19 @@ def map_pane(
         readout: See `Pane`.
     """
     colors = cluster_colors(labels)
-    canvas = np.full((HEIGHT, WIDTH, 3), SHADE, np.uint8)
+    canvas = np.full((HEIGHT * SHARP, WIDTH * SHARP, 3), SHADE, np.uint8)
     frames = []
     for index in reversed(shown):
         picture = pictures.get(int(rows[index]))
         if picture is not None:
-            frames.append((index, _pasted(canvas, picture, xy[index], side)))
-    layers: list[Layer] = [Picture(canvas, name="map")]
+            frames.append((index, _pasted(canvas, picture, xy[index] * SHARP, side * SHARP)))
+    extent = (0.0, 0.0, float(WIDTH), float(HEIGHT))
+    layers: list[Layer] = [Picture(canvas, extent=extent, smooth=True, name="map")]
     dots = np.ones(len(xy), bool)
     dots[[index for index, _ in frames]] = False
     layers.append(Points(xy[dots], colors[dots], radius=4.0, name="photos"))
     if frames:
-        boxes = np.array([box for _, box in frames], np.float32)
+        boxes = np.array([box for _, box in frames], np.float32) / SHARP
         own = [index for index, _ in frames]
         keys = tuple(int(rows[index]) for index in own)
         layers.append(Boxes(boxes, colors[own], keys=keys, width=2.0, name="map"))
@@ -172,15 +176,14 @@ def map_pane(
         )
     large = int(side * 1.25)
     # A layer of its own over those of the index.
-    tile = np.full((large, large, 3), SHADE, np.uint8)
-    x0, y0, x1, y1 = _pasted(tile, photo, np.array([large / 2, large / 2]), large)
-    x, y = float(at[0]) - large / 2, float(at[1]) - large / 2
-    place = (x + x0, y + y0, x + x1, y + y1)
-    cut = np.ascontiguousarray(tile[y0:y1, x0:x1])
-    layers.append(Picture(cut, extent=place, name="open photo"))
+    share = large / max(photo.shape[:2])
+    half = photo.shape[1] * share / 2, photo.shape[0] * share / 2
+    x, y = query
+    place = (x - half[0], y - half[1], x + half[0], y + half[1])
+    layers.append(Picture(photo, extent=place, smooth=True, name="open photo"))
     layers.append(
         Boxes(
-            np.array([place], np.float32), np.array([WHITE], np.uint8), ("open photo",),
+            np.array([place], np.float32), np.array([WHITE], np.uint8),
             width=3.0, selectable=False, name="query",
         )
     )  # fmt: skip
@@ -211,7 +214,7 @@ def _pasted(
 
 def hint_pane(words: str) -> Pane:
     """A pane with words alone, while there is nothing yet."""
-    blank = Picture(np.full((HEIGHT // 4, WIDTH // 4, 3), SHADE, np.uint8), name="map")
+    blank = Picture(np.full((HEIGHT // 2, WIDTH // 2, 3), SHADE, np.uint8), name="map")
     return Pane(
-        "map", (WIDTH / 4, HEIGHT / 4), (blank, Text(words, (8.0, 8.0))), title="", frame="map"
+        "map", (WIDTH / 2, HEIGHT / 2), (blank, Text(words, (8.0, 8.0))), title="", frame="map"
     )

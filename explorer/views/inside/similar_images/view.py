@@ -302,8 +302,9 @@ def draw(result: Result, params: Params) -> Board:
     labels = result.plane.labels if result.plane is not None else np.empty(0, np.intp)
     own = Pane("image", size_of(result.photo), (result.photo,), title="Open photo")
     if result.plane is None:
+        words = "The first photos are on their way."
         return Board(
-            (own, panes.hint_pane("The first photos are on their way.")),
+            (own, result.cache.get("hint", lambda: panes.hint_pane(words))),
             summary=f"Indexing {result.source}: {quantity(result.total, 'photo')}",
             notes=result.notes,
         )

@@ -53,7 +53,8 @@ with the largest
 
 $$ \frac{a - \mu}{\sigma} $$
 
-The table names more of them. The open photo is shown with the channel's activation, and a frame
+among those of which all patches shown are at least a quarter as strong. The table names more of
+them. The open photo is shown with the channel's activation, and a frame
 around the field of its strongest cell.
 
 **Deconvnet.** Beside each patch is the activation projected back to the pixels. A convolution is
@@ -86,6 +87,8 @@ _MOST_PATCHES = 24
 _REFRESH = 2.0
 """Seconds until the best patches are shown while a folder is still searched."""
 _UNUSUAL = 10
+_SHOWN = 0.25
+"""Of the open photo's activation: the last patch of a channel that is chosen by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +221,7 @@ class _Looked:
         self._rank(peaks)
         self._peaks = np.ascontiguousarray(peaks[:, self._channel], np.float32)
         order = np.argsort(-self._peaks, kind="stable")[: self._params.count]
+        order = order[self._peaks[order] > 0] if (self._peaks > 0).any() else order
         self.found = tuple(self._patch(entries[row]) for row in order.tolist())
 
     def complete(self, most: int = _MOST_PATCHES) -> None:
@@ -263,9 +267,11 @@ class _Looked:
     def _rank(self, peaks: NDArray[np.float16]) -> None:
         """The channels by which the open photo differs most from the folder."""
         mean, deviation = peaks.mean(0, np.float64), peaks.std(0, dtype=np.float64)
-        apart = np.where(
-            (deviation > 1e-6) & (self._peak > 0), (self._peak - mean) / (deviation + 1e-9), -np.inf
-        )
+        # A channel that is silent elsewhere differs, but has no patches to show.
+        rank = max(0, len(peaks) - self._params.count)
+        shown = np.partition(peaks, rank, axis=0)[rank]
+        good = (deviation > 1e-6) & (self._peak > 0) & (shown > _SHOWN * self._peak)
+        apart = np.where(good, (self._peak - mean) / (deviation + 1e-9), -np.inf)
         order = np.argsort(-apart, kind="stable")[:_UNUSUAL]
         self._unusual = tuple(
             (

@@ -24,6 +24,8 @@ from explorer.vision.photo_sets.stages import stage_layers
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from numpy.typing import NDArray
+
     from explorer.core.layers import Color, UInt8
     from explorer.engine.scene import Scene
     from explorer.views.inside.transfer_probe.run import Result
@@ -136,7 +138,7 @@ def _tests_pane(result: Result) -> Pane:
     blank = np.full((_SIDE, _SIDE, 3), 40, np.uint8)
     order = np.argsort(result.labels, kind="stable").tolist()
     pictures = [_square(result.tests[row]) for row in order] or [blank]
-    columns = max(1, round((len(pictures) * 1.6) ** 0.5))
+    columns = _columns(result.labels)
     sheet, tiling = picture_sheet(pictures, columns=columns, gap=_GAP)
     boxes = tiling.boxes()[: len(order)]
     boxes[:, 2:] -= _GAP
@@ -163,6 +165,14 @@ def _tests_pane(result: Result) -> Pane:
         "tests", (float(width), float(height)), (Picture(sheet, name="sheet"), layer),
         title=title, frame="tests", readout=readout,
     )  # fmt: skip
+
+
+def _columns(labels: NDArray[np.int64]) -> int:
+    """Of the sheet: rows hold whole classes where all have equally many photos."""
+    usual = max(1, round((len(labels) * 2.2) ** 0.5))
+    counts = np.unique(np.bincount(labels)) if len(labels) else np.ones(1, np.int64)
+    each = int(counts[0])
+    return each * max(1, round(usual / each)) if len(counts) == 1 else usual
 
 
 def _square(picture: UInt8) -> UInt8:
@@ -201,9 +211,15 @@ def _layers_plot(result: Result) -> Plot:
             words = f"{quantity(count, 'photo')} per class"
             curves.append(Curve(x[np.isfinite(y)], y[np.isfinite(y)], words, color))
     return Plot(
-        "layers", "Accuracy per layer", "layer", "accuracy",
-        curves=tuple(curves), x_names=tuple(shown), whole_x=True,
+        "layers", "Accuracy per layer", f"{shown[0]} to {shown[-1]}", "accuracy",
+        curves=tuple(curves), x_names=_short(shown), whole_x=True,
     )  # fmt: skip
+
+
+def _short(names: list[str]) -> tuple[str, ...]:
+    """Their last words where these are enough to tell them apart."""
+    ends = tuple(name.rpartition(".")[2] for name in names)
+    return ends if len(set(ends)) == len(ends) else tuple(names)
 
 
 def _counts_plot(result: Result) -> Plot:
