@@ -41,7 +41,7 @@ class _Rectified(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if func.overloadpacket in _BACKWARD:
-            gradient: Tensor = (kwargs or {}).get("grad_output", args[0] if args else None)
+            gradient: Tensor = args[0] if args else (kwargs or {})["grad_output"]
             return gradient.clamp(min=0)
         return func(*args, **(kwargs or {}))
 

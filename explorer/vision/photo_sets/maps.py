@@ -70,15 +70,15 @@ def principal(features: NDArray[np.floating[Any]], count: int = COMPONENTS, seed
         values, right = np.linalg.eigh(centered.T @ centered)
     right = np.where(values > 1e-12, right, 0.0)  # no direction where nothing varies
     axes = right[:, ::-1][:, : min(count, *centered.shape)]
-    found = centered @ axes
-    signs = np.sign(found[np.abs(found).argmax(axis=0), np.arange(found.shape[1])])
+    along = centered @ axes
+    signs = np.sign(along[np.abs(along).argmax(axis=0), np.arange(along.shape[1])])
     return Axes(mean, (axes * np.where(signs == 0, 1.0, signs)).astype(np.float32))
 
 
 def _units(features: NDArray[np.floating[Any]]) -> Float32:
     given = np.asarray(features, np.float32)
     lengths = np.linalg.norm(given, axis=1, keepdims=True)
-    found: Float32 = given / np.where(lengths > 0, lengths, 1.0).astype(np.float32)
+    found: Float32 = (given / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
     return found
 
 
@@ -122,4 +122,5 @@ def clusters(coefficients: Float32, count: int, seed: int = 0) -> NDArray[np.int
     order = np.argsort(-np.bincount(labels, minlength=count), kind="stable")
     places = np.empty(count, np.intp)
     places[order] = np.arange(count)
-    return places[labels]
+    found: NDArray[np.intp] = places[labels]
+    return found

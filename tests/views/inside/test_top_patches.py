@@ -76,7 +76,7 @@ def test_the_open_photo_shows_the_field_of_its_strongest_cell(folder: Path) -> N
     steps, board, _ = looked(
         VIEW, convolutions(), folder / "4.png", folder, layer="conv1", channel=0
     )
-    field = steps[-1].value.field
+    field = steps[-1].value.own_field
     pixels = open_image(folder / "4.png").pixels
     assert pixels[int(field[1]), int(field[0]), 0] == 190
     boxes = [layer for layer in board.pane("image").layers if isinstance(layer, Boxes)]

@@ -124,7 +124,7 @@ class Gathering:
         about = self._about(photos)
         entry = cache.entry("concepts", **about)
         key = ("concepts", str(entry.path))
-        known = self._network.memo(key, dict)
+        known: dict[str, Found | None] = self._network.memo(key, dict)
         stored = known.get("found") or (_read(files.read(entry.file("concepts.npz")))
                                         if about["weights"] else None)  # fmt: skip
         if stored is None:

@@ -150,6 +150,10 @@ def map_pane(
     """
     colors = cluster_colors(labels)
     canvas = np.full((HEIGHT * SHARP, WIDTH * SHARP, 3), SHADE, np.uint8)
+    for place, color in zip(
+        np.round(xy * SHARP).astype(int).tolist(), colors.tolist(), strict=True
+    ):
+        cv2.circle(canvas, place, 4 * SHARP, color, -1, cv2.LINE_AA)  # under the thumbnails
     frames = []
     for index in reversed(shown):
         picture = pictures.get(int(rows[index]))
@@ -157,11 +161,8 @@ def map_pane(
             frames.append((index, _pasted(canvas, picture, xy[index] * SHARP, side * SHARP)))
     extent = (0.0, 0.0, float(WIDTH), float(HEIGHT))
     layers: list[Layer] = [Picture(canvas, extent=extent, smooth=True, name="map")]
-    dots = np.ones(len(xy), bool)
-    dots[[index for index, _ in frames]] = False
-    layers.append(Points(xy[dots], colors[dots], radius=4.0, name="photos"))
     if frames:
-        boxes = np.array([box for _, box in frames], np.float32) / SHARP
+        boxes = (np.array([box for _, box in frames]) / SHARP).astype(np.float32)
         own = [index for index, _ in frames]
         keys = tuple(int(rows[index]) for index in own)
         layers.append(Boxes(boxes, colors[own], keys=keys, width=2.0, name="map"))
@@ -171,7 +172,10 @@ def map_pane(
         segments = np.concatenate([np.tile(at, (len(ends), 1)), ends], axis=1)
         layers.append(
             Lines(
-                segments.astype(np.float32), np.full((len(ends), 3), 255, np.uint8), name="nearest"
+                segments.astype(np.float32),
+                np.full((len(ends), 3), 255, np.uint8),
+                width=1.0,
+                name="nearest",
             )
         )
     large = int(side * 1.25)

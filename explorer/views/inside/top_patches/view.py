@@ -129,7 +129,7 @@ class Result:
 
     `peaks` (N,) float32 are the channel's largest activations, `unusual` the open photo's channels
     with their activation, their mean over the folder, and the photo's rank. `activation` is the
-    open photo's, `own` its largest activation of the channel, with `field` (4,) xyxy on the photo.
+    open photo's, `own` its largest activation of the channel, with its `own_field` (4,) xyxy on the photo.
     """
 
     photo: Picture
@@ -141,7 +141,7 @@ class Result:
     unusual: tuple[tuple[int, float, float, int], ...]
     activation: Activation
     own: float
-    field: Float32
+    own_field: Float32
     total: int
     failed: int
     notes: tuple[str, ...] = ()
@@ -268,7 +268,7 @@ class _Looked:
         """The channels by which the open photo differs most from the folder."""
         mean, deviation = peaks.mean(0, np.float64), peaks.std(0, dtype=np.float64)
         # A channel that is silent elsewhere differs, but has no patches to show.
-        rank = max(0, len(peaks) - self._params.count)
+        rank = max(len(peaks) // 2, len(peaks) - self._params.count)
         shown = np.partition(peaks, rank, axis=0)[rank]
         good = (deviation > 1e-6) & (self._peak > 0) & (shown > _SHOWN * self._peak)
         apart = np.where(good, (self._peak - mean) / (deviation + 1e-9), -np.inf)
@@ -307,7 +307,7 @@ def draw(result: Result, params: Params) -> Board:
     chosen = 0 if params.chosen is None else params.chosen
     shown = [
         panes.photo_pane(
-            result.photo, result.activation, result.channel, result.field, params.opacity
+            result.photo, result.activation, result.channel, result.own_field, params.opacity
         ),
         result.cache.get(
             "sheet", lambda: panes.sheet_pane(result.patches, f"Top patches of channel "
@@ -383,7 +383,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
         "channel": result.channel,
         "peaks": result.peaks,
         "own": result.own,
-        "field": result.field,
+        "field": result.own_field,
         "names": [patch.name for patch in result.patches],
         "values": np.array([patch.value for patch in result.patches], np.float32),
         "cells": np.array([patch.cell for patch in result.patches], np.int64).reshape(-1, 2),

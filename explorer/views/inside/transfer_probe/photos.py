@@ -77,7 +77,7 @@ def classes_of(folder: FolderRef | None, most: int, seed: int) -> Classes:
     generator = np.random.default_rng(seed)
     if folder is None:
         return _samples(most, generator)
-    names, train, test = [], list[Example](), list[Example]()
+    names, train, test = list[str](), list[Example](), list[Example]()
     with os.scandir(folder.path) as entries:
         folders = sorted(entry.path for entry in entries if entry.is_dir())
     for place in folders:
@@ -109,7 +109,7 @@ def _file(label: int, path: str) -> Example:
 
 def _samples(most: int, generator: np.random.Generator) -> Classes:
     """Which sample is a gray crop from? Training crops are of its left half, the others right."""
-    names, train, test = [], list[Example](), list[Example]()
+    names, train, test = list[str](), list[Example](), list[Example]()
     for each in gallery()[:SAMPLES]:
         label = len(names)
         names.append(each.title)
@@ -145,6 +145,6 @@ def _gray(name: str) -> UInt8:
     found = sample(name)
     assert found is not None
     picture = cv2.cvtColor(found.load().pixels, cv2.COLOR_RGB2GRAY)
-    gray = np.repeat(picture[..., None], 3, axis=2)
+    gray: UInt8 = np.repeat(picture[..., None], 3, axis=2).astype(np.uint8)
     gray.setflags(write=False)
     return gray

@@ -169,10 +169,12 @@ def _tests_pane(result: Result) -> Pane:
 
 def _columns(labels: NDArray[np.int64]) -> int:
     """Of the sheet: rows hold whole classes where all have equally many photos."""
-    usual = max(1, round((len(labels) * 2.2) ** 0.5))
+    usual = max(1, round(float(len(labels) * 2.2) ** 0.5))
     counts = np.unique(np.bincount(labels)) if len(labels) else np.ones(1, np.int64)
+    if len(counts) > 1:
+        return usual
     each = int(counts[0])
-    return each * max(1, round(usual / each)) if len(counts) == 1 else usual
+    return each * max(1, round(usual / each))
 
 
 def _square(picture: UInt8) -> UInt8:

@@ -54,10 +54,10 @@ def album_of(folder: FolderRef | None) -> Album:
         ExplorerError: The folder has no photos.
     """
     if folder is None:
-        photos = [each for each in gallery() if each.path is not None] or list(gallery())
+        shown = [each for each in gallery() if each.path is not None] or list(gallery())
         samples = tuple(
             Photo(each.title, str(each.path) if each.path else f"{GENERATED}{each.name}")
-            for each in photos
+            for each in shown
         )
         return Album(samples, "the samples", "samples")
     problems: list[str] = []
