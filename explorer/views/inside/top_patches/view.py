@@ -129,7 +129,8 @@ class Result:
 
     `peaks` (N,) float32 are the channel's largest activations, `unusual` the open photo's channels
     with their activation, their mean over the folder, and the photo's rank. `activation` is the
-    open photo's, `own` its largest activation of the channel, with its `own_field` (4,) xyxy on the photo.
+    open photo's, `own` its largest activation of the channel, `own_field` (4,) xyxy the field of
+    that cell on the photo.
     """
 
     photo: Picture
