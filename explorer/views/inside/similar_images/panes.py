@@ -39,10 +39,10 @@ def sheet_pane(
     labels: NDArray[np.intp],
     title: str,
     names: Sequence[str],
-    columns: int = 4,
 ) -> Pane:
     """The neighbors, the nearest first, each with its cosine distance and its cluster's color."""
     blank = np.full((SIDE, SIDE, 3), 48, np.uint8)
+    columns = max(1, round((3 * len(rows)) ** 0.5))  # three times as wide as high
     pictures = [_padded(thumbnails.get(row, blank)) for row in rows] or [blank]
     sheet, tiling = picture_sheet(pictures, columns=columns, gap=_GAP, shade=SHADE)
     height, width = sheet.shape[:2]

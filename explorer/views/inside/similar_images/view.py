@@ -321,7 +321,7 @@ def draw(result: Result, params: Params) -> Board:
     if int(labels.max(initial=0)) > 0:
         tables.append(charts.clusters_table(result, labels))
     return Board(
-        (own, sheet, plane),
+        (sheet, own, plane),
         plots=(charts.distances_plot(result),) if len(result.distances) > 1 else (),
         tables=tuple(tables),
         summary=_summary(result),

@@ -96,7 +96,7 @@ def sheet_pane(patches: Sequence[TopPatch], title: str) -> Pane:
     pairs = [_pair(patch, both=projected) for patch in patches]
     blank = np.full((SIDE, SIDE, 3), SHADE + 8, np.uint8)
     count = len(pairs)
-    columns = max(1, round((count * (1 if projected else 2)) ** 0.5))
+    columns = max(1, round((count * (1.6 if projected else 3)) ** 0.5))
     sheet, tiling = picture_sheet(pairs or [blank], columns=columns, gap=_GAP, shade=SHADE)
     boxes = tiling.boxes()[:count]
     boxes[:, 2:] -= _GAP

@@ -306,15 +306,13 @@ class _Looked:
 
 def draw(result: Result, params: Params) -> Board:
     chosen = 0 if params.chosen is None else params.chosen
+    title = f"Top patches of channel {result.channel}"
     shown = [
+        result.cache.get("sheet", lambda: panes.sheet_pane(result.patches, title)),
         panes.photo_pane(
             result.photo, result.activation, result.channel, result.own_field, params.opacity
         ),
-        result.cache.get(
-            "sheet", lambda: panes.sheet_pane(result.patches, f"Top patches of channel "
-                                              f"{result.channel}")
-        ),
-    ]  # fmt: skip
+    ]
     if chosen < len(result.patches) and result.patches[chosen].photo is not None:
         shown.append(panes.source_pane(result.patches[chosen], chosen))
     return Board(

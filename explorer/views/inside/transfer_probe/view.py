@@ -207,11 +207,11 @@ def _layers_plot(result: Result) -> Plot:
     x = np.arange(1.0, len(shown) + 1)
     curves = []
     few = min(min(result.per_count[layer]) for layer in shown)
-    for count, color in dict.fromkeys(((result.count, BLUE), (few, ORANGE))):
+    wanted = [(result.count, BLUE)] + ([(few, ORANGE)] if few != result.count else [])
+    for count, color in wanted:
         y = np.array([result.per_count[layer].get(count, np.nan) for layer in shown], np.float64)
-        if count == result.count or few != result.count:
-            words = f"{quantity(count, 'photo')} per class"
-            curves.append(Curve(x[np.isfinite(y)], y[np.isfinite(y)], words, color))
+        known = np.isfinite(y)
+        curves.append(Curve(x[known], y[known], f"{quantity(count, 'photo')} per class", color))
     return Plot(
         "layers", "Accuracy per layer", f"{shown[0]} to {shown[-1]}", "accuracy",
         curves=tuple(curves), x_names=_short(shown), whole_x=True,
