@@ -16,6 +16,7 @@ from torchvision.ops import MultiScaleRoIAlign
 from explorer.core.network_info import LayerInfo, NetworkInfo, NetworkSpec, Task
 from explorer.images.image import Image, from_array
 from explorer.networks.digest import lazily
+from explorer.networks.embedded import ARCHITECTURES
 from explorer.networks.embedded.lite_keypoints import lite_keypointrcnn
 from explorer.networks.embedded.localizer import BoxHead
 from explorer.networks.network import Network
@@ -212,6 +213,34 @@ def toy_mask_network() -> Network:
     return make_network(
         tiny_mask_rcnn(len(names)), "detection", classes=names, default_layer="backbone.conv2"
     )
+
+
+def toy_yolo_network(version: int = 1) -> Network:
+    """A YOLO of the embedded kind with random weights; v2 has a small tree of words."""
+    names = ("__background__", "cat", "dog", "cup")
+    tree = {
+        "words": ("animal", "cat", "dog", "cup"), "parents": (-1, 0, 0, -1), "labels": (0, 1, 2, 3),
+        "priors": ((1.0, 1.0), (3.0, 2.0)), "fine": 4,
+    }  # fmt: skip
+    options = tree if version == 2 else {}
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        module = ARCHITECTURES[f"lite_yolo_v{version}"](4, side=96, width=8, **options)
+        for part in module.body.modules():  # as made, its maps are all but zero
+            if isinstance(part, nn.Conv2d):
+                nn.init.kaiming_normal_(part.weight)
+        nn.init.normal_(module.predictor.weight, std=0.02)
+    module.score_thresh = 0.0
+    return make_network(module, "detection", classes=names, default_layer="head")
+
+
+def toy_single_stage_network() -> Network:
+    """An SSD of the embedded kind with random weights."""
+    names = ("__background__", "cat", "dog", "cup")
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        module = ARCHITECTURES["lite_ssd"](4, width=16, score=0.0)
+    return make_network(module, "detection", classes=names, default_layer="backbone.extra")
 
 
 def few_proposals(module: Any, *, before: int, after: int, overlap: float = 0.7) -> None:

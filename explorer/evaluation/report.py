@@ -19,6 +19,7 @@ FIGURES = {
     "top1": "the top class is correct",
     "top5": "one of the top five classes is correct",
     "localization_error": "wrong class, or box with IoU < 0.5",
+    "localization_error_top5": "no class and box of the five most probable is correct (ILSVRC)",
     "AP": "COCO's average precision, mean over IoU 0.5 to 0.95",
     "AP50": "COCO's average precision at IoU 0.5",
     "AP75": "COCO's average precision at IoU 0.75",

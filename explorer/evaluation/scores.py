@@ -104,8 +104,8 @@ class Names:
     cheap = True
 
     def __init__(self, classes: int) -> None:
-        # Photos, top-1 correct, top-5 correct, with a box, class and box correct
-        self._counts = np.zeros((classes, 5), np.int64)
+        # Photos, top-1 correct, top-5 correct; with a box, class and box correct, one of five so
+        self._counts = np.zeros((classes, 6), np.int64)
         self._localizes = False
         # Of every photo: its number, true and predicted class, and the probabilities of the
         # predicted and of the true class
@@ -121,7 +121,10 @@ class Names:
         return self.photos
 
     def add(self, looks: Sequence[Look], output: Any) -> None:
-        """See `Score`: (N, C) logits, or a dict of `logits` and (N, 4) `boxes`."""
+        """See `Score`: (N, C) logits, or a dict of `logits` and (N, 4) `boxes`.
+
+        Where every class has its own box, `boxes_per_class` is (N, C, 4).
+        """
         logits = _logits(output, len(looks))
         labels = np.array([look.truth.label for look in looks], np.int64)
         if labels.max() >= logits.shape[1]:
@@ -135,9 +138,11 @@ class Names:
         self._keep(looks, logits, labels)
         if isinstance(output, dict) and "boxes" in output:
             self._localizes = True
-            boxes = output["boxes"].detach().float().cpu().numpy()
-            for look, box, right in zip(looks, boxes, place < 1, strict=True):
-                self._locate(look, box, first=bool(right))
+            boxes = output.get("boxes_per_class", output["boxes"][:, None])
+            every = boxes.detach().float().cpu().numpy()
+            for look, each, rank in zip(looks, every, place.tolist(), strict=True):
+                # All classes share one box, or each has its own.
+                self._locate(look, each[look.truth.label if len(each) > 1 else 0], rank)
 
     def _keep(
         self, looks: Sequence[Look], logits: NDArray[np.float32], labels: NDArray[np.int64]
@@ -149,7 +154,8 @@ class Names:
         self._each += zip(numbers, labels.tolist(), predicted.tolist(), strict=True)
         self._p += zip(p[rows, predicted].tolist(), p[rows, labels].tolist(), strict=True)
 
-    def _locate(self, look: Look, box: NDArray[np.float32], *, first: bool) -> None:
+    def _locate(self, look: Look, box: NDArray[np.float32], rank: int) -> None:
+        """Counts the box of the true class, which comes at `rank`: only that one can be correct."""
         objects = look.truth.objects
         if objects is None:
             return
@@ -159,7 +165,9 @@ class Names:
         there = look.frame.inverse().boxes(inside[None])
         cover = overlaps(there, objects.xyxy[mine], objects.crowd[mine])
         self._counts[look.truth.label, 3] += 1
-        self._counts[look.truth.label, 4] += first and bool(cover.max(initial=0.0) >= 0.5)
+        near = bool(cover.max(initial=0.0) >= 0.5)
+        self._counts[look.truth.label, 4] += near and rank < 1
+        self._counts[look.truth.label, 5] += near and rank < 5
 
     def figures(self, classes: Sequence[str]) -> Figures:
         """See `Score`."""
@@ -172,10 +180,11 @@ class Names:
         return self._row(self._counts.sum(0)), by_class
 
     def _row(self, counts: NDArray[np.int64]) -> dict[str, float]:
-        photos, first, five, boxes, located = counts.tolist()
+        photos, first, five, boxes, located, one_located = counts.tolist()
         row = {"top1": first / max(photos, 1), "top5": five / max(photos, 1)}
         if self._localizes and boxes:
             row["localization_error"] = 1 - located / boxes
+            row["localization_error_top5"] = 1 - one_located / boxes
         return row
 
     def measures(self) -> LabelMeasures:

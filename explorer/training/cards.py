@@ -1,4 +1,4 @@
-"""What gets shipped: the averaged weights in half precision and a model card beside them."""
+"""What gets shipped: the averaged weights in 16 or 8 bits and a model card beside them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch.utils.flop_counter import FlopCounterMode
 
 from explorer.core.resources import resource_path
+from explorer.networks.checkpoints.eight_bit import packed, unpacked
 from explorer.networks.embedded import ARCHITECTURES
 from explorer.training.checkpoints import CHECKPOINT, load_average
 from explorer.training.loop import CONFIG, write_json
@@ -48,7 +49,8 @@ class Facts:
     """What the cards of the networks differ in.
 
     `shares` are weights that lie in another network's file and are not written a second time.
-    "{}" in `measured_on` becomes the number of photos kept apart.
+    "{}" in `measured_on` becomes the number of photos kept apart. With `eight_bit` large tensors
+    are stored as in `checkpoints.eight_bit`.
     """
 
     title: str
@@ -64,6 +66,7 @@ class Facts:
     license: str = LICENSE
     extra: dict[str, Any] = field(default_factory=dict)
     shares: tuple[Share, ...] = ()
+    eight_bit: bool = False
 
 
 def export(
@@ -92,7 +95,9 @@ def export(
         if key in model.state_dict()  # some trainings have heads that are not shipped
         and not any(key.startswith(share.prefix) for share in facts.shares)
     }
-    weights = {**own, **shared_weights(facts.shares, target)}
+    if facts.eight_bit:
+        own = packed(own)
+    weights = {**unpacked(own), **shared_weights(facts.shares, target)}
     model.load_state_dict({key: _single(value) for key, value in weights.items()})
     model.eval()
     metrics = teaches.measure(name, model, material)
@@ -112,7 +117,7 @@ def export(
         "weights": path.name,
         "shares": [asdict(share) for share in facts.shares],
         "bytes": path.stat().st_size,
-        "dtype": "float16 in the file, float32 in use",
+        "dtype": f"{'8 bits' if facts.eight_bit else 'float16'} in the file, float32 in use",
         "parameters": sum(p.numel() for p in model.parameters()),
         "flops": {"input": list(facts.example), "value": flops(model, facts.example)},
         "preprocessing": facts.preprocessing,
@@ -145,7 +150,7 @@ def shared_weights(shares: Sequence[Share], folder: Path) -> dict[str, Tensor]:
     for share in shares:
         file = f"{share.network}.safetensors"
         path = folder / file if (folder / file).exists() else resource_path("weights", file)
-        for key, value in load_file(path).items():
+        for key, value in unpacked(load_file(path)).items():
             if key.startswith(share.source):
                 found[share.prefix + key.removeprefix(share.source)] = value
     return found

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import unreadable
+from explorer.networks.checkpoints.eight_bit import unpacked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,7 +110,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     if path.suffix == ".safetensors":
         try:
-            return {name: value.float() for name, value in load_file(path).items()}
+            return {name: value.float() for name, value in unpacked(load_file(path)).items()}
         except (OSError, SafetensorError) as error:
             raise ExplorerError(
                 f"{path} cannot be read as weights.", "Give a .safetensors file or a checkpoint."

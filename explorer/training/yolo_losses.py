@@ -68,12 +68,39 @@ class Truth:
         return found
 
 
-def v1_losses(model: YOLOv1, numbers: Tensor, truth: Truth) -> dict[str, Tensor]:
-    """The five sums of equation 3 of Redmon et al. 2016, per object, under three names.
+@dataclass(frozen=True, slots=True, eq=False)
+class V1Terms:
+    """The five sums of equation 3 of Redmon et al. 2016, without their weights.
 
     Of the boxes of the cell with an object's middle, the one that overlaps it most is responsible
     for it: it is trained on the object's place, with its IoU as the confidence. All other boxes
     are trained on a confidence of 0. The cell is trained on the object's class.
+
+    Attributes:
+        center: Squared differences of x and y within the cell.
+        size: Those of the square roots of width and height.
+        confidence: Those of the confidence of the responsible boxes and their IoU.
+        no_object: Squared confidences of all other boxes.
+        classes: Squared differences of the class probabilities of the cells with an object.
+        row: (M,) int64, the cell of each object.
+        column: (M,) int64.
+        overlaps: (M, B) IoU of the boxes of this cell with the object.
+        responsible: (M,) int64, the box with the largest one.
+    """
+
+    center: Tensor
+    size: Tensor
+    confidence: Tensor
+    no_object: Tensor
+    classes: Tensor
+    row: Tensor
+    column: Tensor
+    overlaps: Tensor
+    responsible: Tensor
+
+
+def v1_terms(model: YOLOv1, numbers: Tensor, truth: Truth) -> V1Terms:
+    """Equation 3, term by term.
 
     Args:
         model: For its formulas.
@@ -83,25 +110,35 @@ def v1_losses(model: YOLOv1, numbers: Tensor, truth: Truth) -> dict[str, Tensor]
     count, rows, columns = numbers.shape[:3]
     row, column, inside = truth.cells(rows, columns)
     own = boxes_apart(numbers, model.boxes)
-    many = max(1, len(truth.boxes))
     here = truth.picture, row, column
-    overlap = _paired_iou(model.boxes_of(numbers)[here], truth.boxes[:, None]).detach()
-    best, responsible = overlap.max(dim=1)
+    overlaps = _paired_iou(model.boxes_of(numbers)[here], truth.boxes[:, None]).detach()
+    best, responsible = overlaps.max(dim=1)
     mine = own[*here, responsible]
-
-    place = (mine[:, :2] - inside) ** 2
-    shape = (mine[:, 2:4] - truth.sides.sqrt()) ** 2
-    sure = (mine[:, 4] - best) ** 2
     taken = torch.zeros(count, rows, columns, model.boxes, dtype=torch.bool, device=numbers.device)
     taken[*here, responsible] = True
     nothing = ~taken & truth.known(count, rows, columns)[..., None]
-    doubt = own[..., 4][nothing] ** 2
     wanted = functional.one_hot(truth.classes - 1, model.num_classes - 1)
-    classes = (numbers[here][:, 5 * model.boxes :] - wanted) ** 2
+    return V1Terms(
+        center=((mine[:, :2] - inside) ** 2).sum(),
+        size=((mine[:, 2:4] - truth.sides.sqrt()) ** 2).sum(),
+        confidence=((mine[:, 4] - best) ** 2).sum(),
+        no_object=(own[..., 4][nothing] ** 2).sum(),
+        classes=((numbers[here][:, 5 * model.boxes :] - wanted) ** 2).sum(),
+        row=row,
+        column=column,
+        overlaps=overlaps,
+        responsible=responsible,
+    )
+
+
+def v1_losses(model: YOLOv1, numbers: Tensor, truth: Truth) -> dict[str, Tensor]:
+    """The weighted sums of `v1_terms` per object, under three names."""
+    terms = v1_terms(model, numbers, truth)
+    many = max(1, len(truth.boxes))
     return {
-        "boxes": COORDINATES * (place.sum() + shape.sum()) / many,
-        "confidence": (sure.sum() + NO_OBJECT * doubt.sum()) / many,
-        "classes": classes.sum() / many,
+        "boxes": COORDINATES * (terms.center + terms.size) / many,
+        "confidence": (terms.confidence + NO_OBJECT * terms.no_object) / many,
+        "classes": terms.classes / many,
     }
 
 

@@ -26,6 +26,7 @@ from explorer.networks import catalog
 from explorer.ui.shell.idle_timer import settle
 from explorer.ui.shell.window import Window
 from tests.benchmarks.lateness import measured
+from tests.benchmarks.memory import resident_megabytes
 from tests.steps import finish
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ SETTLE_MS = round(REWIND_SECONDS * 1000) + 200
 QUIET_MS = 4.0
 LEAST_RATIO = 0.95
 LATEST_MS = 8.0
+MINUTES = 10
+OLDEST_SECONDS = 0.160
+GROWTH_MB = 10.0
 NETWORKS = (
     NetworkSpec("lite-fasterrcnn", device="cpu"),
     NetworkSpec("ssdlite320_mobilenet_v3_large", weights="none", device="cpu"),
@@ -194,3 +198,39 @@ def test_live_detection(spec: NetworkSpec, frames: list[Pixels], qtbot: QtBot) -
     assert statistics.median(ratios) >= LEAST_RATIO
     assert p99 <= LATEST_MS
     assert statistics.median(ages) <= 0.0
+
+
+@pytest.mark.timeout(900)
+def test_ten_minutes_of_live_detection(frames: list[Pixels], qtbot: QtBot) -> None:
+    """The picture is no older in the last minute than in the first, and memory does not grow."""
+    window = Window(Settings(), wishes={"view": "detections"})
+    window.resize(1440, 900)
+    with qtbot.waitSignal(window.loaded, timeout=120_000):
+        window.show()
+    live, study = window.live, window.study
+    live.make = lambda _: Loop(frames)
+    study.set_view("detections")
+    study.set_network(NETWORKS[0])
+    ages: list[float] = []
+
+    def painted() -> None:
+        if live.shown is not None:
+            ages.append(live.shown.age)
+
+    window.painted.connect(painted)
+    live.start(SourceSpec("camera", "bench", title="Bench"))
+    qtbot.waitUntil(lambda: live.shown is not None, timeout=120_000)
+    qtbot.wait(SETTLE_MS)
+    oldest, memory = [], []
+    for minute in range(MINUTES + 1):
+        ages.clear()
+        qtbot.wait(60_000)
+        oldest.append(float(np.percentile(ages, 95)))
+        memory.append(resident_megabytes())
+        print(f"\nminute {minute}: {len(ages)} pictures, age p95 {1000 * oldest[-1]:.0f} ms, "
+              f"{memory[-1]:.0f} MB")  # fmt: skip
+    window.close()
+    window.deleteLater()
+    # The minute before fills what is kept on purpose: the last seconds for going back.
+    assert max(oldest) < OLDEST_SECONDS
+    assert memory[-1] - memory[0] <= GROWTH_MB

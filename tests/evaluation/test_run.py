@@ -146,6 +146,7 @@ def test_photos_of_an_npz_and_their_boxes(tmp_path: Path) -> None:
     hills = (np.arange(8) % 3) == 2
     assert worse.figures["top1"] == pytest.approx(hills.mean())
     assert worse.figures["localization_error"] == pytest.approx(1 - (hills & ~wrong).mean())
+    assert worse.figures["localization_error_top5"] == pytest.approx(wrong.mean())  # of 3 classes
 
 
 def test_an_npz_without_names_has_the_classes_that_ship(tmp_path: Path) -> None:

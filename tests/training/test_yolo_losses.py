@@ -4,7 +4,14 @@ import pytest
 import torch
 
 from explorer.networks.embedded.yolo import lite_yolo_v1, lite_yolo_v2
-from explorer.training.yolo_losses import Truth, closest_prior, shown_loss, v1_losses, v2_losses
+from explorer.training.yolo_losses import (
+    Truth,
+    closest_prior,
+    shown_loss,
+    v1_losses,
+    v1_terms,
+    v2_losses,
+)
 
 TREE = {"words": ["animal", "dog", "cat", "cup"], "parents": [-1, 0, 0, -1], "labels": [0, 1, 2, 3]}
 PRIORS = [[1.0, 1.0], [4.0, 2.0]]
@@ -44,6 +51,14 @@ def test_v1_terms_by_hand():
         (0.9 - iou) ** 2 + 0.5 * (0.2**2 + 0.6**2), rel=1e-5
     )
     assert found["classes"].item() == pytest.approx(2 * 0.25**2 + 0.5**2)
+    terms = v1_terms(model, numbers, there)
+    assert terms.center.item() == pytest.approx(0.16)
+    assert terms.size.item() == pytest.approx(2 * side, rel=1e-5)
+    assert terms.confidence.item() == pytest.approx((0.9 - iou) ** 2, rel=1e-5)
+    assert terms.no_object.item() == pytest.approx(0.2**2 + 0.6**2)
+    assert terms.classes.item() == found["classes"].item()
+    assert (terms.row.item(), terms.column.item(), terms.responsible.item()) == (2, 2, 1)
+    assert terms.overlaps[0, 1].item() == pytest.approx(iou)
 
 
 def test_v2_terms_by_hand():

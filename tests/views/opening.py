@@ -19,7 +19,14 @@ from explorer.images.image import Image
 from explorer.networks.network import Network
 from tests.evaluation.sets import GREEN, RED, filled, mask_set, picture, pose_set
 from tests.steps import finish
-from tests.toys import toy_image, toy_keypoint_network, toy_mask_network, toy_network
+from tests.toys import (
+    toy_image,
+    toy_keypoint_network,
+    toy_mask_network,
+    toy_network,
+    toy_single_stage_network,
+    toy_yolo_network,
+)
 from tests.training.tuning.own_folders import tunable_network
 
 NO_NETWORK = "none"
@@ -57,6 +64,8 @@ def _own(view: View[Any, Any], task: str) -> Network:
         "fine_tune": tunable_network,
         "keypoints": toy_keypoint_network,
         "instances": toy_mask_network,
+        "yolo_desk": toy_yolo_network,
+        "ssd_desk": toy_single_stage_network,
     }
     return some[view.name]() if view.name in some else toy_network(task)
 

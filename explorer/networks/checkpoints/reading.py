@@ -29,6 +29,7 @@ from explorer.core.network_info import file_and_part, other_networks
 from explorer.networks.checkpoints import contents, pickles
 from explorer.networks.checkpoints.alignment import siblings, unwrapped
 from explorer.networks.checkpoints.derived import put_together
+from explorer.networks.checkpoints.eight_bit import unpacked
 from explorer.networks.checkpoints.harmless import allowed, allowed_names
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def read(path: Path) -> Checkpoint:
     if not found:
         raise _without_weights(content, path.name, part)
     place = found[0]
-    tensors, derived = put_together(_cleaned(place.tensors, path.name), path.name)
+    tensors, derived = put_together(unpacked(_cleaned(place.tensors, path.name)), path.name)
     versions = getattr(place.tensors, "_metadata", None)
     notes = [f"The weights were found under {place.name!r} in {path.name}."] if place.path else []
     alike = [

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     Float32 = NDArray[np.float32]
 
 
-def anchors(sides: Float32, count: int, *, seed: int = 0, rounds: int = 100) -> Float32:
-    """`count` widths and heights that overlap the given ones well, the smallest area first.
+@dataclass(frozen=True, slots=True, eq=False)
+class Round:
+    """One iteration: `centers` (K, 2), and the center (N,) int64 that each box belongs to."""
 
-    k-means with the distance 1 - IoU of boxes with a common center, so that large boxes do not
-    count for more than small ones (Redmon & Farhadi 2017, "YOLO9000", section 2, "Dimension
-    Clusters"); a center is the mean of its members.
+    centers: Float32
+    members: NDArray[np.int64]
+
+
+def anchor_rounds(sides: Float32, count: int, *, seed: int = 0, most: int = 100) -> Iterator[Round]:
+    """k-means over widths and heights, iteration by iteration.
+
+    The distance is 1 - IoU of boxes with a common center, so that large boxes do not count for
+    more than small ones (Redmon & Farhadi 2017, "YOLO9000", section 2, "Dimension Clusters"); a
+    center is the mean of its members. A mean need not have the smallest distance: it ends when the
+    mean IoU rises no more.
 
     Args:
         sides: (N, 2) widths and heights > 0, in any unit.
         count: At most as many as there are different rows.
         seed: Of the first centers: distinct rows drawn with chances as in k-means++.
-        rounds: At most; it ends when no box changes its center.
+        most: Iterations at most.
 
-    Returns:
-        (count, 2) float32 in the unit of `sides`.
+    Yields:
+        The first centers, then those of every iteration.
     """
     rng = np.random.default_rng(seed)
     chosen = [int(rng.integers(len(sides)))]
@@ -35,17 +47,27 @@ def anchors(sides: Float32, count: int, *, seed: int = 0, rounds: int = 100) -> 
         chances = nearest.clip(0) ** 2
         chosen.append(int(rng.choice(len(sides), p=chances / chances.sum())))
         nearest = np.minimum(nearest, 1 - side_iou(sides, sides[chosen[-1:]])[:, 0])
-    found: Float32 = sides[chosen].astype(np.float32)
-    member = np.full(len(sides), -1)
-    for _ in range(rounds):
-        best = side_iou(sides, found).argmax(axis=1)
-        if np.array_equal(best, member):
-            break
-        member = best
+    centers: Float32 = sides[chosen].astype(np.float32)
+    best = -1.0
+    for _ in range(most + 1):
+        overlaps = side_iou(sides, centers)
+        mean = float(overlaps.max(axis=1).mean())
+        if mean <= best:
+            return
+        best = mean
+        members = overlaps.argmax(axis=1)
+        yield Round(centers, members)
+        moved = centers.copy()
         for k in range(count):
-            if (member == k).any():
-                found[k] = sides[member == k].mean(axis=0)
-    ordered: Float32 = found[np.argsort(found.prod(axis=1), kind="stable")]
+            if (members == k).any():
+                moved[k] = sides[members == k].mean(axis=0)
+        centers = moved
+
+
+def anchors(sides: Float32, count: int, *, seed: int = 0, most: int = 100) -> Float32:
+    """(count, 2) float32: the last centers of `anchor_rounds`, the smallest area first."""
+    *_, last = anchor_rounds(sides, count, seed=seed, most=most)
+    ordered: Float32 = last.centers[np.argsort(last.centers.prod(axis=1), kind="stable")]
     return ordered
 
 

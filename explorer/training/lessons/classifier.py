@@ -281,6 +281,7 @@ def classifier_facts(
         measured_on="{} held-out photos",
         default_layer=default_layer,
         extra={"wnids": [c.wnid for c in categories], "class_tree": "classes/tiny-imagenet.json"},
+        eight_bit=True,
     )
 
 

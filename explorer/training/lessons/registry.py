@@ -52,6 +52,7 @@ LESSONS = {
     "lite-deeplab": "explorer.training.lessons.lite.segmenter",
     "lite-maskrcnn": "explorer.training.lessons.lite.masks",
     "lite-segmenters": "explorer.training.lessons.lite.segmenter",
+    "lite-decoders": "explorer.training.lessons.lite.segmenter",
     "lite-fcn": "explorer.training.lessons.lite.segmenter",
     "lite-pspnet": "explorer.training.lessons.lite.segmenter",
     "lite-unet": "explorer.training.lessons.lite.segmenter",

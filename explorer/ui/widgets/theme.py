@@ -132,6 +132,9 @@ QProgressBar { background: $pressed; border: 0; border-radius: 2px; max-height: 
 QProgressBar::chunk { background: $accent; border-radius: 2px; }
 """)
 
+_STYLED = "explorer_styled"
+"""Property of the application: Fusion is set."""
+
 _names: dict[int, str] = {}
 """Icon cache key -> name: copies of an icon keep its key, so any button's icon can be named."""
 _dark = False
@@ -163,12 +166,18 @@ def apply(app: QApplication, theme: str) -> None:
     # theme, which is why the palette below never depends on it.
     hints.setColorScheme(schemes.get(theme, Qt.ColorScheme.Unknown))
     _dark = resolved(theme) == "dark"
-    if app.style().objectName().lower() != "fusion":
-        app.setStyle(QStyleFactory.create("Fusion"))
+    _use_fusion(app)
     app.setPalette(palette(colors()))
     app.setStyleSheet(_SHEET.substitute(colors()))
     fit_fonts(app)
     _swap_icons(app)
+
+
+def _use_fusion(app: QApplication) -> None:
+    """Sets the style once: it polishes every widget, and under a style sheet has no name to ask."""
+    if not app.property(_STYLED):
+        app.setStyle(QStyleFactory.create("Fusion"))
+        app.setProperty(_STYLED, True)
 
 
 def palette(shades: dict[str, str]) -> QPalette:

@@ -260,8 +260,12 @@ def draw(result: Result, params: Params) -> Board:
 
 def _edited(result: Result, params: Params) -> Pixels:
     """The method's mask, then the polygon, then the strokes."""
-    key = ("edited", params.method, params.polygon, params.polygon_does, params.strokes)
-    return result.cache.get(key, lambda: _edit(result, params))
+    return result.cache.get(("edited", _edits(params)), lambda: _edit(result, params))
+
+
+def _edits(params: Params) -> tuple[object, ...]:
+    """All that the edited mask depends on."""
+    return params.method, params.polygon, params.polygon_does, params.strokes
 
 
 def _edit(result: Result, params: Params) -> Pixels:
@@ -302,7 +306,7 @@ def _outlines_pane(result: Result) -> Pane:
 
 def _result_pane(result: Result, params: Params, edited: Pixels) -> Pane:
     size = size_of(result.photo)
-    index = result.cache.get(("edited index", id(edited)), lambda: _index(edited))
+    index = result.cache.get(("edited index", _edits(params)), lambda: _index(edited))
     tint = np.array([COLORS[EDITED]], np.uint8)
     mask = Masks(index, tint, (EDITED,), opacity=params.opacity, name="edited")
     return Pane("result", size, (result.photo, mask), title=f"Edited, from {params.method}")

@@ -35,6 +35,22 @@ def fed_picture(network: Network, pixels: UInt8) -> Tensor:
     return plain(pixels).to(network.device)
 
 
+def uncropped(network: Network, pixels: UInt8) -> tuple[Tensor, tuple[int, int]]:
+    """As `fed_picture` before the crop, and the row and column where the crop begins in it.
+
+    Opened as a photo this picture is neither resized nor cropped elsewhere: what replaces the crop
+    reaches the network as it is. Where the network crops nothing, or more than the picture has, it
+    is the fed picture itself.
+    """
+    preprocess = network.preprocess
+    fed = fed_picture(network, pixels)
+    whole = replace(preprocess, mean=None, std=None, crop=None)(pixels).to(network.device)
+    frame = preprocess.frame(*whole.shape[-2:])
+    if preprocess.crop is None or min(whole.shape[-2:]) < preprocess.crop:
+        return fed, (0, 0)
+    return whole, (round(-frame.ty), round(-frame.tx))
+
+
 def seen_picture(scene: Scene, longest: int) -> Tensor:
     """(1, C, H, W) float32 in [0, 1] on the network's device.
 

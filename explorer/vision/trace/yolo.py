@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,14 +18,38 @@ if TYPE_CHECKING:
     from explorer.networks.embedded.yolo import YOLO, YOLOv2
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """All numbers of all cells of a YOLO for one image.
+
+    Attributes:
+        frame: From the pixels of the module's input to those of the body's input.
+        size: Height and width of the body's input without its padding.
+        padded: With it: this is what the cells divide.
+        numbers: (rows, columns, …) as `predict` gives them.
+    """
+
+    frame: Frame
+    size: tuple[int, int]
+    padded: tuple[int, int]
+    numbers: Tensor
+
+
+@torch.no_grad()
+def cells_of(module: YOLO, images: Tensor | list[Tensor]) -> Cells:
+    """Of one image."""
+    batch, numbers = module.numbers(images)
+    (one,), (size,) = numbers, batch.image_sizes
+    return Cells(_resized(images, size), size, padded_size(batch), one)
+
+
 @torch.no_grad()
 def suppression(module: YOLO, images: Tensor | list[Tensor]) -> tuple[Frame, Nms]:
     """What goes into it and what stays; see `explorer.vision.trace.answers.HasSuppression`."""
-    batch, numbers = module.numbers(images)
-    (one,), (size,) = numbers, batch.image_sizes
-    boxes, scores, labels, rows, _ = module.best_pairs(one, padded_size(batch), size)
+    found = cells_of(module, images)
+    boxes, scores, labels, rows, _ = module.best_pairs(found.numbers, found.padded, found.size)
     kept = batched_nms(boxes, scores, labels, module.nms_thresh)
-    return _resized(images, size), Nms(
+    return found.frame, Nms(
         rows * module.num_classes + labels, boxes, scores, labels, module.nms_thresh, kept,
         module.detections_per_img,
     )  # fmt: skip
@@ -33,16 +58,16 @@ def suppression(module: YOLO, images: Tensor | list[Tensor]) -> tuple[Frame, Nms
 @torch.no_grad()
 def anchor_answers(module: YOLOv2, images: Tensor | list[Tensor]) -> AnchorAnswers:
     """The outputs for every prior of every cell; see `explorer.vision.trace.answers.HasAnchors`."""
-    batch, numbers = module.numbers(images)
-    (one,), (size,) = numbers, batch.image_sizes
+    found = cells_of(module, images)
+    one = found.numbers
     anchors = module.stride * module.boxes_of(torch.zeros_like(one)).flatten(0, 2)
     flatly = one.flatten(0, 2)
     scores = module.tree.per_label(module.tree(flatly[:, 5:]), module.num_classes)
     best, labels = (flatly[:, 4:5].sigmoid() * scores).max(dim=1)
     rows, columns, priors = one.shape[:3]
-    levels = make_levels([("layer4", rows, columns)], [priors], anchors, padded_size(batch))
+    levels = make_levels([("layer4", rows, columns)], [priors], anchors, found.padded)
     return AnchorAnswers(
-        _resized(images, size), size, levels, anchors, best,
+        found.frame, found.size, levels, anchors, best,
         module.stride * module.boxes_of(one).flatten(0, 2), labels, "best class",
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from explorer.training.data.clusters import anchors, mean_iou, proposals, side_iou
+from explorer.training.data.clusters import anchor_rounds, anchors, mean_iou, proposals, side_iou
 
 
 def test_overlap_of_sides_by_hand():
@@ -20,6 +20,17 @@ def test_anchors_are_the_means_of_the_groups_whatever_their_size():
     assert found == pytest.approx(np.array(means), rel=1e-5)
     assert mean_iou(sides, found) > mean_iou(sides, anchors(sides, 1))
     assert mean_iou(groups, groups) == pytest.approx(1)
+
+
+def test_every_iteration_raises_the_mean_iou_and_more_priors_do():
+    sides = np.random.default_rng(5).gamma(2, 30, (400, 2)).astype(np.float32) + 4
+    means = []
+    for count in (1, 3, 5, 9):
+        rounds = [mean_iou(sides, found.centers) for found in anchor_rounds(sides, count)]
+        assert (np.diff(rounds) > 0).all()
+        assert count == 1 or len(rounds) > 2
+        means.append(rounds[-1])
+    assert means == sorted(means)
 
 
 def test_proposals_are_cluster_centers_the_most_frequent_first():

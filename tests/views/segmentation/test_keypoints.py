@@ -16,9 +16,9 @@ from explorer.engine.stages import trace_of
 from explorer.networks.network import Network
 from explorer.views.segmentation.keypoints.result import ROI_ALIGN, Result
 from explorer.views.segmentation.keypoints.view import VIEW, Params
-from explorer.vision.detection.keypoint_branch import pooled_regions
 from explorer.vision.detection.keypoints import resized
 from explorer.vision.trace import TwoStage
+from explorer.vision.trace.keypoint_branch import pooled_regions
 from tests.toys import toy_image, toy_keypoint_network, toy_network
 from tests.views.test_all_detectors import network
 

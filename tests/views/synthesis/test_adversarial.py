@@ -64,16 +64,23 @@ def test_the_pictures_are_those_that_the_network_receives() -> None:
     np.testing.assert_array_equal(result.picture, (exact * 255).round().astype(np.uint8))
     board = VIEW.draw(result, params)
     assert [pane.name for pane in board.panes] == ["original", "perturbation", "result"]
-    assert {pane.frame for pane in board.panes} == {"input"}
+    assert {pane.frame for pane in board.panes} == {"resized"}
 
 
-def test_the_pane_of_the_result_is_the_picture_pixel_by_pixel() -> None:
-    params, steps = run(toy_scene(), target="dog")
-    pane = VIEW.draw(steps[-1].value, params).pane("result")
+def test_the_saved_pane_opened_as_a_photo_is_the_picture_that_was_attacked() -> None:
+    scene = toy_scene()
+    params, steps = run(scene, target="dog")
+    result = steps[-1].value
+    pane = VIEW.draw(result, params).pane("result")
     file = BytesIO()
     Pillow.fromarray(render_pane(pane)).save(file, "PNG")
     again = np.asarray(Pillow.open(file))
-    np.testing.assert_array_equal(again, steps[-1].value.picture)
+    np.testing.assert_array_equal(again, VIEW.data(result, params)["photo"])
+    assert again.shape[:2] != result.picture.shape[:2], "the network crops"
+    assert torch.equal(
+        scene.network.preprocess(again), scene.network.preprocess.fed(result.picture)
+    )
+    assert result.checks[2].score == result.checks[1].score
 
 
 @pytest.mark.parametrize("method", [PGD, FGSM, DEEPFOOL, DESCENT, LBFGS])

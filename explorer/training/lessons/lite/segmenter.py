@@ -2,7 +2,7 @@
 
 Their bodies are those of a trained `lite-fasterrcnn` and of `mini-vgg`; what follows learns from
 photos with masks, most of which a teacher drew. Where the teacher was unsure nothing is learned.
-Each can learn alone; one training makes all but `lite-deeplab`, with the same photos and maps.
+Each can learn alone; `TOGETHER` lists those that one training makes from the same photos and maps.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ RECIPE = Recipe(
 )  # fmt: skip
 
 RECIPE_TOGETHER = replace(RECIPE, batch=8)
-"""Of six networks at once: more steps in the same time."""
+"""Of several networks at once: more steps in the same time."""
 
 STRIDE = 4
 """The loss uses every fourth row and column, which is nearly as good."""
@@ -154,13 +154,16 @@ KINDS = {
 }
 """By the network's name."""
 
-TOGETHER = "lite-segmenters"
-"""The training that makes all of them but `lite-deeplab`."""
+TOGETHER = {
+    "lite-segmenters": ("lite-fcn", "lite-pspnet", "lite-frrn"),
+    "lite-decoders": ("lite-unet", "lite-deconvnet", "mini-segnet"),
+}
+"""By the name of a training: the networks that it makes."""
 
 
 def networks(name: str) -> tuple[str, ...]:
     """See `lessons`."""
-    return tuple(KINDS)[1:] if name == TOGETHER else (name,)
+    return TOGETHER.get(name, (name,))
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -171,7 +174,7 @@ class LiteSegmenterTask(CanvasTask):
         pool: Photos with masks.
         bodies: Weights of the frozen bodies by the network they are of; random where missing.
         recipe: The numbers.
-        name: `TOGETHER` or one of `KINDS`.
+        name: One of `TOGETHER` or of `KINDS`.
     """
 
     bodies: dict[str, dict[str, Tensor]]
@@ -311,7 +314,7 @@ def task(name: str, material: Material) -> LiteSegmenterTask:
     return LiteSegmenterTask(
         pool=complete(masked(read_pool(material.folder), material.folder)),
         bodies={network: material.trained(network) for network in bodies},
-        recipe=material.recipe(RECIPE_TOGETHER if name == TOGETHER else RECIPE),
+        recipe=material.recipe(RECIPE_TOGETHER if name in TOGETHER else RECIPE),
         name=name,
     )
 
@@ -344,6 +347,7 @@ def facts(name: str, _material: Material) -> Facts:
         license=LICENSE,
         shares=(Share(body.network, body.prefix, body.source),),
         extra={"failures": kind.failures},
+        eight_bit=True,
     )  # fmt: skip
 
 

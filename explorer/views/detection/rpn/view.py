@@ -13,7 +13,7 @@ from explorer.core.layers import Board, Boxes, Curve, Layer, Pane, Picture, Plot
 from explorer.core.params import Box, Effect, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.detection.rpn.training import Lesson, lesson_board, lesson_of
+from explorer.views.detection.rpn.training import lesson_board
 from explorer.views.shared.anchors import (
     BLUE,
     GREEN,
@@ -32,6 +32,7 @@ from explorer.views.shared.anchors import (
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.filter_stages import StageBoxes, recalls, stages_of
+from explorer.views.shared.training_pass import Lesson, lesson_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.vision.detection.keypoint_branch import branch_maps, pooled_regions, region_of
 from explorer.vision.detection.keypoints import (
     box_pixels,
     located,
@@ -14,6 +13,7 @@ from explorer.vision.detection.keypoints import (
     resized,
     softmax_maps,
 )
+from explorer.vision.trace.keypoint_branch import branch_maps, pooled_regions, region_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from explorer.core.layers import Float32, Picture
     from explorer.networks.preprocess import Frame
     from explorer.vision.detection.detections import Detections
-    from explorer.vision.detection.keypoint_branch import Region
     from explorer.vision.trace import TwoStage
+    from explorer.vision.trace.keypoint_branch import Region
 
 ROI_ALIGN = "RoIAlign"
 """The stage before the branch's layers."""

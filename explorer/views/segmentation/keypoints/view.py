@@ -32,9 +32,9 @@ from explorer.views.segmentation.keypoints.tables import (
 )
 from explorer.views.shared.common import score_threshold
 from explorer.views.shared.detections import detected
-from explorer.vision.detection.keypoint_branch import layers_of
 from explorer.vision.detection.limbs import keypoint_names
 from explorer.vision.trace import TwoStage
+from explorer.vision.trace.keypoint_branch import layers_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -10,11 +10,11 @@ import torch
 
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.detection.detections import detections_of
-from explorer.vision.detection.keypoint_branch import run_branch
 from explorer.vision.detection.keypoints import located
 from explorer.vision.detection.limbs import keypoint_names
 from explorer.vision.features.person_crops import face_boxes
 from explorer.vision.trace import TwoStage, traced
+from explorer.vision.trace.keypoint_branch import run_branch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

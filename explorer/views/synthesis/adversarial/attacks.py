@@ -11,7 +11,7 @@ import torch
 from explorer.core.errors import ExplorerError
 from explorer.engine.scene import checked
 from explorer.views.shared.common import class_name, score_threshold
-from explorer.views.shared.seen import fed_picture
+from explorer.views.shared.seen import fed_picture, uncropped
 from explorer.views.synthesis.adversarial.params import (
     APPEAR,
     CHANGE,
@@ -31,6 +31,7 @@ from explorer.views.synthesis.adversarial.results import (
     Output,
     Result,
     Row,
+    put_back,
 )
 from explorer.vision.adversarial.bounded import fgsm, pgd
 from explorer.vision.adversarial.boxes import BoxGoal, Mode, require_attackable
@@ -67,6 +68,8 @@ class Attack:
         network = scene.network
         self._start = fed_picture(network, scene.image.pixels)
         self._original = levels(self._start)
+        around, self._corner = uncropped(network, scene.image.pixels)
+        self._around = levels(around)
         self._detects = network.info.task == "detection"
         self._rounds: dict[int, list[Row]] = {}
         self.goal, self._output = self._box() if self._detects else self._class()
@@ -223,14 +226,16 @@ class Attack:
         # The best of several lambdas comes once more at the end: its round up to there.
         rows[:] = [*(earlier for earlier in rows if earlier.step < at.step), row]
         height, width = self._original.shape[:2]
-        size, frame = (float(width), float(height)), "input"
-        extent = (0.0, 0.0, *size)
         if self._detects:
-            photo = self._scene.image.pixels
-            extent = self._scene.frame.inverse().extent(*size)
-            size, frame = (float(photo.shape[1]), float(photo.shape[0])), "image"
+            shown, frame = self._scene.image.pixels, "image"
+            extent = self._scene.frame.inverse().extent(float(width), float(height))
+        else:
+            shown, frame = self._around, "resized"
+            top, left = self._corner
+            extent = (float(left), float(top), float(left + width), float(top + height))
+        size = (float(shown.shape[1]), float(shown.shape[0]))
         return Result(
-            self._original, levels(at.picture),
+            self._original, levels(at.picture), self._around, self._corner,
             change[0].permute(1, 2, 0).float().cpu().numpy().copy(), extent, size, frame, output,
             tuple(rows), tuple(done[-1] for done in self._rounds.values()), problem=at.problem,
             update=self._update(weight),
@@ -280,9 +285,9 @@ class Attack:
             self._check(f"as computed, {width} x {height} pixels", picture),
             self._check("as an 8-bit PNG, fed directly", file),
         ]
-        again = fed_picture(self._scene.network, levels(picture))
-        if again.shape != file.shape or not torch.equal(again, file):
-            found.append(self._check("PNG opened as a photo: resized and cropped again", again))
+        photo = put_back(self._around, levels(picture), self._corner)
+        again = fed_picture(self._scene.network, photo)
+        found.append(self._check("saved as a PNG and opened as a photo", again))
         return tuple(found)
 
     def _check(self, what: str, picture: Tensor) -> Check:

@@ -62,8 +62,9 @@ def board(result: Result, params: Params) -> Board:
 
 def _panes(result: Result, params: Params) -> tuple[Pane, ...]:
     cache, extent = result.cache, result.extent
-    original = cache.get("original", lambda: Picture(result.original, extent, name="original"))
-    picture = cache.get("result", lambda: Picture(result.picture, extent, name="result"))
+    whole = (0.0, 0.0, *result.size)
+    original = cache.get("original", lambda: Picture(result.around, whole, name="original"))
+    picture = cache.get("result", lambda: Picture(result.photo, whole, name="result"))
     shown = cache.get(
         ("gain", params.gain),
         lambda: Picture(amplified(result.change, params.gain), extent, name="perturbation"),

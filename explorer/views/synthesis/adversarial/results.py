@@ -173,10 +173,12 @@ class Result:
     Attributes:
         original: (h, w, 3) uint8, the photo as the network receives it: resized and cropped.
         picture: (h, w, 3) uint8, the result at that size, rounded to 8 bits.
+        around: (H, W, 3) uint8, the photo resized and not cropped.
+        corner: Row and column of `around` where the crop begins.
         change: (h, w, c) float32, the exact perturbation for values in [0, 1].
-        extent: Where both lie in the panes' frame.
+        extent: Where the crop lies in the panes' frame.
         size: Width and height of that frame.
-        frame: "image" or "input".
+        frame: Of the panes: "image", or "resized" for the pixels of `around`.
         output: Before and after.
         rows: One for every update; of several lambdas, those of the present one.
         rounds: The last row of every lambda that is done.
@@ -188,6 +190,8 @@ class Result:
 
     original: UInt8
     picture: UInt8
+    around: UInt8
+    corner: tuple[int, int]
     change: Float32
     extent: Extent
     size: tuple[float, float]
@@ -205,9 +209,22 @@ class Result:
         """The update that is shown."""
         return self.rows[-1]
 
+    @property
+    def photo(self) -> UInt8:
+        """`around` with the result in place of the crop: a file that can be opened as a photo."""
+        return put_back(self.around, self.picture, self.corner)
+
     def checked(self, checks: tuple[Check, ...]) -> Result:
         """The same with its checks."""
         return replace(self, checks=checks)
+
+
+def put_back(around: UInt8, picture: UInt8, corner: tuple[int, int]) -> UInt8:
+    """A copy of `around` with `picture` from the row and column `corner` on."""
+    (top, left), (height, width) = corner, picture.shape[:2]
+    whole = around.copy()
+    whole[top : top + height, left : left + width] = picture
+    return whole
 
 
 def _iou(boxes: Float32, box: Float32) -> Floats:

@@ -28,10 +28,11 @@ The bars are the same classes before and after. The curves show how the predicti
 step. The first table says whether the result still succeeds when it is saved.
 
 **Which picture.** The attack changes the picture *as the network receives it*: after resizing and
-cropping, before normalization, with values from 0 to 1. The result has that size; to keep it, save
-the pane *result* as a PNG. A network that receives this file as it is gives the same prediction, up
-to the rounding to 8 bits. Opened as a photo, the file is resized and cropped *again*, which often
-destroys the effect; the table says so.
+cropping, before normalization, with values from 0 to 1. The pane *result* shows it in its place in
+the resized photo. Save this pane as a PNG and open the file: it has the size that the network
+resizes to, so nothing is resampled, and the network receives the attacked pixels again, rounded to
+8 bits. The table says whether the attack still succeeds then. As JPEG or at another size it often
+does not (*Transfer matrix*).
 
 **FGSM** takes one step of length $\epsilon$ along the sign of the gradient, **PGD** many small
 ones; after each, $r$ is projected back into the ball:
@@ -92,16 +93,18 @@ def draw(result: Result, params: Params) -> Board:
 def data(result: Result, params: Params) -> dict[str, Any]:
     """Pictures and numbers.
 
-    Keys: `original` and `picture` (h, w, 3) uint8 as the network receives them, `perturbation`
-    (h, w, c) float32 for values in [0, 1], `succeeds`; `step`, `loss`, `penalty`, `linf` (in
-    1/255) and `l2` (n,) of the updates. For a classifier `classes`, `before` and `after` (K,)
-    float32 probabilities; for a detector `place` (4,), and `boxes` (N, 4), `labels`, `scores` of
-    the result in pixels of the photo.
+    Keys: `original` and `picture` (h, w, 3) uint8 as the network receives them, `photo` (H, W, 3)
+    uint8 with `picture` in place of the crop: opened as a photo it gives `picture` again;
+    `perturbation` (h, w, c) float32 for values in [0, 1], `succeeds`; `step`, `loss`, `penalty`,
+    `linf` (in 1/255) and `l2` (n,) of the updates. For a classifier `classes`, `before` and `after`
+    (K,) float32 probabilities; for a detector `place` (4,), and `boxes` (N, 4), `labels`, `scores`
+    of the result in pixels of the photo.
     """
     rows, output = result.rows, result.output
     answer: dict[str, Any] = {
         "original": result.original,
         "picture": result.picture,
+        "photo": result.photo,
         "perturbation": result.change,
         "succeeds": result.last.reached,
         "step": np.array([row.step for row in rows], np.int64),

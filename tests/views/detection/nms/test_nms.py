@@ -13,7 +13,6 @@ from explorer.core.layers import Board, Lines, Points
 from explorer.core.params import Box
 from explorer.engine.scene import Scene
 from explorer.engine.stages import trace_of
-from explorer.networks.embedded import ARCHITECTURES
 from explorer.views.detection.nms.candidates import (
     DETECTIONS,
     DRAWN,
@@ -33,7 +32,7 @@ from explorer.views.detection.nms.view import (
     Result,
 )
 from explorer.vision.trace import TwoStage
-from tests.toys import FixedDetector, make_network, toy_image, toy_network
+from tests.toys import FixedDetector, make_network, toy_image, toy_network, toy_yolo_network
 from tests.views.test_all_detectors import NAMES, network
 
 ONE_ROW = (
@@ -89,20 +88,9 @@ def test_greedy_is_the_networks_own(name: str) -> None:
     assert (PROPOSALS in result.sources) == isinstance(trace, TwoStage)
 
 
-@pytest.mark.parametrize("name", ["lite_yolo_v1", "lite_yolo_v2"])
-def test_a_detector_of_our_own_shows_what_it_suppresses(name: str) -> None:
-    options = {"priors": ((1.0, 1.0), (3.0, 2.0))} if name.endswith("v2") else {}
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        module = ARCHITECTURES[name](4, side=64, **options)
-        for part in module.body.modules():  # as made, its maps are all but zero
-            if isinstance(part, torch.nn.Conv2d):
-                torch.nn.init.kaiming_normal_(part.weight)
-        torch.nn.init.normal_(module.predictor.weight, std=0.02)
-    module.score_thresh = 0.0
-    scene = Scene(
-        make_network(module, "detection", classes=("", "cat", "dog", "cup")), toy_image(60, 80)
-    )
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_detector_of_our_own_shows_what_it_suppresses(version: int) -> None:
+    scene = Scene(toy_yolo_network(version), toy_image(60, 80))
     (own,) = scene.call(scene.input())
     values = {"score": 0.0, "most": 150, "threshold": 0.5}
     result, board = shown(scene, **values)

@@ -14,8 +14,8 @@ from explorer.core.layers import Board, Heat
 from explorer.core.params import Box
 from explorer.engine.scene import Scene
 from explorer.engine.stages import trace_of
-from explorer.views.detection.rpn.training import class_indices
 from explorer.views.detection.rpn.view import TRAINING, VIEW, Params, Result
+from explorer.views.shared.training_pass import class_indices
 from explorer.vision.trace import TwoStage
 from tests.toys import few_proposals, toy_image, toy_network
 from tests.views.test_all_detectors import network

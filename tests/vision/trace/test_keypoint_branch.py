@@ -8,15 +8,15 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection.roi_heads import keypointrcnn_inference
 
-from explorer.vision.detection.keypoint_branch import (
+from explorer.vision.detection.keypoints import located, maxima, resized, softmax_maps
+from explorer.vision.detection.limbs import COCO_KEYPOINTS, keypoint_names, limbs
+from explorer.vision.trace import TwoStage, traced
+from explorer.vision.trace.keypoint_branch import (
     branch_maps,
     layers_of,
     pooled_regions,
     region_of,
 )
-from explorer.vision.detection.keypoints import located, maxima, resized, softmax_maps
-from explorer.vision.detection.limbs import COCO_KEYPOINTS, keypoint_names, limbs
-from explorer.vision.trace import TwoStage, traced
 from tests.toys import hook_count, toy_keypoint_network
 from tests.views.test_all_detectors import network
 

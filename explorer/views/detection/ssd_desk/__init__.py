@@ -1,0 +1,1 @@
+"""Single-stage detectors: class maps, default boxes and matches of every level."""

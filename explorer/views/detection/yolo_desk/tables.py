@@ -1,0 +1,116 @@
+"""The tables: the boxes of the cell, all its numbers, and the way down the tree of words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from explorer.core.layers import Table, class_colors
+from explorer.views.detection.yolo_desk.cells import channel_names
+from explorer.views.shared.common import class_name, color
+
+if TYPE_CHECKING:
+    from explorer.views.detection.yolo_desk.cells import Grid
+    from explorer.views.detection.yolo_desk.loss import Loss
+
+SIBLINGS = 4
+"""So many words of every level are listed."""
+
+
+def cell_table(grid: Grid, cell: tuple[int, int], classes: tuple[str, ...]) -> Table:
+    """A row for each box of the cell."""
+    boxes, confidence = grid.boxes[cell], grid.confidence[cell]
+    best = int(grid.classes[cell].argmax())
+    # Plain numbers, which may leave [0, 1]: the network clips them before it multiplies.
+    scores = confidence.clip(0, 1) * grid.classes[cell][best].clip(0, 1)
+    numbers = grid.numbers[cell].reshape(-1)[: 5 * len(boxes)].reshape(-1, 5)
+    rows = tuple(
+        (
+            f"{'box' if grid.first else 'prior'} {k + 1}",
+            *(round(float(value), 3) for value in numbers[k]),
+            *(round(float(side), 1) for side in boxes[k]),
+            round(float(confidence[k]), 3),
+            *((round(float(scores[k]), 3),) if grid.first else ()),
+        )
+        for k in range(len(boxes))
+    )
+    own = ("x", "y", "√w", "√h", "c") if grid.first else ("tx", "ty", "tw", "th", "to")
+    score = (f"score of {class_name(classes, best + 1)}",) if grid.first else ()
+    meaning = "confidence" if grid.first else "objectness"
+    return Table(
+        "cell", ("of the cell", *own, "x0", "y0", "x1", "y1", meaning, *score), rows,
+        title="Boxes of this cell: numbers of the network, and the box in the photo",
+        swatches=tuple(map(color, class_colors(len(boxes)))),
+    )  # fmt: skip
+
+
+def tensor_table(grid: Grid, cell: tuple[int, int], classes: tuple[str, ...]) -> Table:
+    """v1: all numbers of the cell, the classes after the boxes."""
+    names = channel_names(grid, classes)
+    rows = tuple(
+        (number, name, round(float(value), 4))
+        for number, (name, value) in enumerate(zip(names, grid.numbers[cell], strict=True), start=1)
+    )
+    return Table(
+        "numbers", ("number", "meaning", "value"), rows,
+        title=f"The {len(rows)} numbers of this cell",
+    )  # fmt: skip
+
+
+def descent_table(grid: Grid, cell: tuple[int, int], least: float) -> Table:
+    """v2: the most probable words of every level on the way of the cell's best prior."""
+    words = grid.words
+    assert words is not None
+    box = int(grid.confidence[cell].argmax())
+    way = words.descent(*cell, box, least)
+    given, total = words.given[(*cell, box)], words.total[(*cell, box)]
+    rows: list[tuple[str | int | float, ...]] = []
+    above = -1
+    for level in range(len(way) + 1):
+        children = words.children(above)
+        if not len(children):
+            break
+        order = children[np.argsort(-total[children], kind="stable")][:SIBLINGS].tolist()
+        for word in order:
+            chosen = level < len(way) and word == way[level]
+            rows.append(
+                (
+                    level + 1, words.words[word], round(float(given[word]), 3),
+                    round(float(total[word]), 3), "taken" if chosen else "",
+                )
+            )  # fmt: skip
+        if level == len(way):
+            break
+        above = way[level]
+    return Table(
+        "descent",
+        ("level", "word", "given its parent", "probability", f"descent at {least:.2f}"),
+        tuple(rows),
+        title=f"Tree of words for prior {box + 1} of this cell",
+    )
+
+
+def summary(
+    grid: Grid, cell: tuple[int, int], classes: tuple[str, ...], loss: Loss | None, least: float
+) -> str:
+    """The cell in a sentence."""
+    row, column = cell
+    best, box = int(grid.classes[cell].argmax()), int(grid.confidence[cell].argmax())
+    name, sure = class_name(classes, best + 1), float(grid.confidence[cell][box])
+    words = f"Row {row}, column {column}: {name} {grid.classes[cell][best]:.2f}, "
+    if grid.first:
+        words += f"box {box + 1} with confidence {sure:.2f}"
+        if loss is not None:
+            place = loss.cells[0].tolist()
+            words = (
+                f"Responsible: row {place[0]}, column {place[1]}, box {loss.responsible[0] + 1} "
+                f"(IoU {loss.overlaps[0].max():.2f}). {words}"
+            )
+        return words
+    words += f"prior {box + 1} with objectness {sure:.2f}"
+    if grid.words is not None:
+        way = grid.words.descent(row, column, box, least)
+        named = " → ".join(grid.words.words[word] for word in way) or "no word"
+        words += f": {named}"
+    return words

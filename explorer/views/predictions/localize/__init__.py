@@ -1,0 +1,1 @@
+"""The class of the photo and one predicted box, compared with ground truth and other heads."""
