@@ -10,14 +10,14 @@ import numpy as np
 from explorer.core.colormaps import class_colors
 from explorer.core.layers import Boxes, Pane, Picture
 from explorer.views.shared.common import color as plain_color
-from explorer.vision.features.mosaics import picture_sheet
+from explorer.views.shared.folders.sheet import SHADE, labeled_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explorer.core.layers import Color, Extent, Float32, UInt8
 
-SIDE, _GAP, SHADE = 104, 14, 32
+SIDE = 104
 _LONGEST = 720
 
 
@@ -78,10 +78,9 @@ def sheet_pane(
     for picture, row in zip(maps, patches, strict=True):
         tiles += [_square(picture), *map(_square, row)]
         tiles += [blank] * (columns - 1 - len(row))
-    sheet, tiling = picture_sheet(tiles or [blank], columns=columns, gap=_GAP, shade=SHADE)
-    height, width = sheet.shape[:2]
-    rows = [tiling.corner(concept * columns)[1] for concept in range(len(maps))]
-    boxes = np.array([[0, y, width, y + SIDE] for y in rows], np.float32).reshape(-1, 4)
+    sheet = labeled_sheet(tiles, columns=columns)
+    boxes = sheet.xyxy[::columns].copy()
+    boxes[:, 2] = sheet.size[0]
     words = tuple(
         f"concept {number + 1}: {100 * value:.0f}%" if np.isfinite(value) else
         f"concept {number + 1}" for number, value in enumerate(importance)
@@ -91,7 +90,7 @@ def sheet_pane(
         name="concepts",
     )  # fmt: skip
     return Pane(
-        "concepts", (float(width), float(height)), (Picture(sheet, name="sheet"), layer),
+        "concepts", sheet.size, (Picture(sheet.rgb, name="sheet"), layer),
         title="Where each is, and its patches", frame="concepts",
     )  # fmt: skip
 

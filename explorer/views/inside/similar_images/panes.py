@@ -10,7 +10,7 @@ import numpy as np
 from explorer.core.colormaps import class_colors
 from explorer.core.layers import Boxes, Lines, Pane, Picture, Points, Text
 from explorer.views.shared.folders.album import SIDE
-from explorer.vision.features.mosaics import picture_sheet
+from explorer.views.shared.folders.sheet import SHADE, labeled_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,8 +26,6 @@ SHARP = 2
 """Pixels of the map's picture for one unit of it: it may be shown larger."""
 
 WHITE = (255, 255, 255)
-SHADE = 32
-_GAP = 22
 _LEAST, _LARGEST = 40, 84
 _TO_NEAREST = 5
 
@@ -43,13 +41,9 @@ def sheet_pane(
     """The neighbors, the nearest first, each with its cosine distance and its cluster's color."""
     blank = np.full((SIDE, SIDE, 3), 48, np.uint8)
     columns = max(1, round((3 * len(rows)) ** 0.5))  # three times as wide as high
-    pictures = [_padded(thumbnails.get(row, blank)) for row in rows] or [blank]
-    sheet, tiling = picture_sheet(pictures, columns=columns, gap=_GAP, shade=SHADE)
-    height, width = sheet.shape[:2]
-    corners = tiling.boxes()[: len(rows)]
-    corners[:, 2:] -= _GAP
+    sheet = labeled_sheet([_padded(thumbnails.get(row, blank)) for row in rows], columns=columns)
     boxes = Boxes(
-        corners,
+        sheet.xyxy,
         cluster_colors(labels)[list(rows)] if len(rows) else np.empty((0, 3), np.uint8),
         tuple(f"{distance:.2f}" for distance in distances),
         keys=tuple(rows),
@@ -57,13 +51,13 @@ def sheet_pane(
     )
 
     def readout(x: float, y: float) -> str:
-        place = tiling.at(x, y)
-        if place is None or place[0] >= len(rows):
+        place = sheet.at(x, y)
+        if place is None:
             return ""
-        return f"{names[rows[place[0]]]}: cosine distance {distances[place[0]]:.3f}"
+        return f"{names[rows[place]]}: cosine distance {distances[place]:.3f}"
 
     return Pane(
-        "neighbors", (float(width), float(height)), (Picture(sheet, name="sheet"), boxes),
+        "neighbors", sheet.size, (Picture(sheet.rgb, name="sheet"), boxes),
         title=title, frame="neighbors", readout=readout,
     )  # fmt: skip
 

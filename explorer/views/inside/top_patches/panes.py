@@ -10,7 +10,7 @@ import numpy as np
 
 from explorer.core.layers import Boxes, Heat, Pane, Picture
 from explorer.views.shared.common import size_of
-from explorer.vision.features.mosaics import picture_sheet
+from explorer.views.shared.folders.sheet import SHADE, labeled_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from explorer.vision.features.activations import Activation
     from explorer.vision.photo_sets.patches import Patch
 
-SIDE, _GAP, _BETWEEN, SHADE = 112, 20, 4, 32
+SIDE, _BETWEEN = 112, 4
 ORANGE = (255, 160, 40)
 
 
@@ -94,32 +94,28 @@ def sheet_pane(patches: Sequence[TopPatch], title: str) -> Pane:
         patch.patch is not None and patch.patch.picture is not None for patch in patches
     )
     pairs = [_pair(patch, both=projected) for patch in patches]
-    blank = np.full((SIDE, SIDE, 3), SHADE + 8, np.uint8)
     count = len(pairs)
     columns = max(1, round((count * (1.6 if projected else 3)) ** 0.5))
-    sheet, tiling = picture_sheet(pairs or [blank], columns=columns, gap=_GAP, shade=SHADE)
-    boxes = tiling.boxes()[:count]
-    boxes[:, 2:] -= _GAP
+    sheet = labeled_sheet(pairs, columns=columns)
     layer = Boxes(
-        boxes,
+        sheet.xyxy,
         np.full((count, 3), 150, np.uint8),
         tuple(f"{patch.value:.3g}" for patch in patches),
         keys=tuple(range(count)),
         width=1.0,
         name="patches",
     )
-    height, width = sheet.shape[:2]
 
     def readout(x: float, y: float) -> str:
-        place = tiling.at(x, y)
-        if place is None or place[0] >= count:
+        place = sheet.at(x, y)
+        if place is None:
             return ""
-        patch = patches[place[0]]
+        patch = patches[place]
         row, column = patch.cell
         return f"{patch.name}, row {row}, column {column}: {patch.value:.5g}"
 
     return Pane(
-        "patches", (float(width), float(height)), (Picture(sheet, name="sheet"), layer),
+        "patches", sheet.size, (Picture(sheet.rgb, name="sheet"), layer),
         title=title, frame="patches", readout=readout,
     )  # fmt: skip
 

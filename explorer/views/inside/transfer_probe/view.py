@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -17,7 +18,7 @@ from explorer.core.step import Step
 from explorer.engine.view import Group, Needs, View
 from explorer.views.inside.transfer_probe.photos import classes_of
 from explorer.views.inside.transfer_probe.run import SCRATCH, Run
-from explorer.vision.features.mosaics import picture_sheet
+from explorer.views.shared.folders.sheet import labeled_sheet
 from explorer.vision.photo_sets.probe import counts_per_class
 from explorer.vision.photo_sets.stages import stage_layers
 
@@ -69,7 +70,7 @@ RED: Color = (235, 80, 70)
 BLUE: Color = (90, 160, 250)
 ORANGE: Color = (255, 160, 40)
 GRAY: Color = (150, 150, 150)
-_SIDE, _GAP = 72, 18
+_SIDE = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +136,10 @@ def draw(result: Result, params: Params) -> Board:
 
 
 def _tests_pane(result: Result) -> Pane:
-    blank = np.full((_SIDE, _SIDE, 3), 40, np.uint8)
     order = np.argsort(result.labels, kind="stable").tolist()
-    pictures = [_square(result.tests[row]) for row in order] or [blank]
-    columns = _columns(result.labels)
-    sheet, tiling = picture_sheet(pictures, columns=columns, gap=_GAP)
-    boxes = tiling.boxes()[: len(order)]
-    boxes[:, 2:] -= _GAP
+    sheet = labeled_sheet(
+        [_square(result.tests[row]) for row in order], columns=_columns(result.labels)
+    )
     colors, words = [], []
     for row in order:
         guess = int(result.predicted[row])
@@ -149,27 +147,26 @@ def _tests_pane(result: Result) -> Pane:
         colors.append(GRAY if guess < 0 else GREEN if right else RED)
         words.append("" if right or guess < 0 else result.names[guess])
     layer = Boxes(
-        boxes, np.array(colors, np.uint8).reshape(-1, 3), tuple(words), keys=tuple(order),
+        sheet.xyxy, np.array(colors, np.uint8).reshape(-1, 3), tuple(words), keys=tuple(order),
         width=3.0, name="tests",
     )  # fmt: skip
-    height, width = sheet.shape[:2]
 
     def readout(x: float, y: float) -> str:
-        place = tiling.at(x, y)
-        return "" if place is None or place[0] >= len(order) else _words(result, order[place[0]])
+        place = sheet.at(x, y)
+        return "" if place is None else _words(result, order[place])
 
     title = f"{quantity(len(result.tests), 'test photo')}"
     if result.best:
         title += f", by {result.best}"
     return Pane(
-        "tests", (float(width), float(height)), (Picture(sheet, name="sheet"), layer),
+        "tests", sheet.size, (Picture(sheet.rgb, name="sheet"), layer),
         title=title, frame="tests", readout=readout,
     )  # fmt: skip
 
 
 def _columns(labels: NDArray[np.int64]) -> int:
     """Of the sheet: rows hold whole classes where all have equally many photos."""
-    usual = max(1, round(float(len(labels) * 2.2) ** 0.5))
+    usual = max(1, round(sqrt(2.2 * len(labels))))
     counts = np.unique(np.bincount(labels)) if len(labels) else np.ones(1, np.int64)
     if len(counts) > 1:
         return usual
