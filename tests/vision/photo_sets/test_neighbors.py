@@ -24,7 +24,26 @@ def test_the_nearest_have_the_largest_cosine(dtype: type) -> None:
     rows, cosines = Neighbors(features).nearest(query, 7)
     np.testing.assert_array_equal(rows, np.argsort(-expected)[:7])
     np.testing.assert_allclose(cosines, np.sort(expected)[::-1][:7], atol=1e-6)
-    np.testing.assert_allclose(Neighbors(features).cosines(query), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("rank", [3, 200])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_a_search_in_two_rounds_overlooks_none(dtype: type, rank: int) -> None:
+    """With few directions the first round leaves few; with as many as channels it leaves all."""
+    generator = np.random.default_rng(rank)
+    features = np.maximum(
+        generator.normal(size=(900, rank)) @ generator.normal(size=(rank, 200)), 0
+    )
+    features = features.astype(dtype)
+    features[17] = 0
+    plain, rounds = Neighbors(features, many=1000), Neighbors(features, many=900)
+    for query in (features[5], np.abs(generator.normal(size=200)), np.zeros(200)):
+        rows, cosines = plain.nearest(query, 30)
+        fast, near = rounds.nearest(query, 30)
+        np.testing.assert_allclose(near, cosines, atol=1e-6)
+        apart = np.abs(np.diff(cosines)) > 1e-6
+        same = np.concatenate([[True], apart]) & np.concatenate([apart, [False]])
+        np.testing.assert_array_equal(fast[same], rows[same])
 
 
 def test_the_length_of_a_vector_does_not_matter_and_zeros_have_no_direction() -> None:
