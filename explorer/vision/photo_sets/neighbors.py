@@ -95,7 +95,8 @@ class Neighbors:
 
     def _cosines(self, query: Tensor, rows: Tensor | None) -> Tensor:
         if rows is not None:
-            return (self._vectors[rows].float() @ query) * self._scale[rows]
+            cosines: Tensor = (self._vectors[rows].float() @ query) * self._scale[rows]
+            return cosines
         parts = [self._vectors[block].float() @ query for block in self._blocks()]
         return torch.cat(parts) * self._scale if parts else torch.empty(0)
 
@@ -103,11 +104,13 @@ class Neighbors:
         return [slice(at, at + _BLOCK) for at in range(0, len(self._vectors), _BLOCK)]
 
     def _units(self, rows: slice | Tensor) -> Tensor:
-        return self._vectors[rows].float() * self._scale[rows, None]
+        units: Tensor = self._vectors[rows].float() * self._scale[rows, None]
+        return units
 
     def _main_directions(self) -> Tensor:
         """(C, K) orthonormal, of the most energy in a sample evenly over the vectors."""
         step = max(1, len(self) // _SAMPLE)
         sample = self._units(torch.arange(0, len(self), step, device=self._vectors.device))
         _, directions = torch.linalg.eigh((sample.T @ sample).double())
-        return directions[:, -DIRECTIONS:].float().contiguous()
+        main: Tensor = directions[:, -DIRECTIONS:].float().contiguous()
+        return main
