@@ -107,7 +107,7 @@ class Params:
         low=0, high=65535,
     )  # fmt: skip
     count: int = param(
-        9, "Patches", "How many of the strongest patches are shown.", low=1, high=_MOST_PATCHES
+        8, "Patches", "How many of the strongest patches are shown.", low=1, high=_MOST_PATCHES
     )  # fmt: skip
     deconvnet: bool = param(
         True, "Deconvnet", "Projects each activation back to the pixels: a backward pass each."
