@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 _WIDTH = 78
 
-JOBS = ("predict", "embed", "evaluate", "render")
+JOBS = ("predict", "embed", "index", "evaluate", "render")
 _OF_VIEWS = ("predict", "render")
+_OF_LAYERS = ("embed", "index")
 
 _SHOWN = 5
 """Failures that are printed; the file lists them all."""
@@ -43,12 +44,15 @@ EPILOG = f"""\
 {textwrap.fill(SOURCES, _WIDTH)}
 
 predict writes coco, coco-polygons, yolo, voc, png (class masks), csv or
-parquet; embed npy or parquet; render png, jpg or webp; evaluate, whose
-SOURCE is a data set as for `explorer evaluate`, writes report.json and .csv.
+parquet; embed npy or parquet; index features (for Similar images) or peaks
+(for Top patches); render png, jpg or webp; evaluate, whose SOURCE is a data set
+as for `explorer evaluate`, writes report.json and .csv.
 
 examples:
   explorer batch predict photos/ -o boxes/ --view detections --format yolo
   explorer batch embed photos/ -o features/ --network efficientnet-lite0
+  explorer batch index photos/ -o index/ --network efficientnet-lite0
+  explorer batch index photos/ -o index-2/ --known index/
   explorer batch evaluate coco/instances.json -o metrics/ --network lite-fasterrcnn
   explorer batch render 'photos/**/*.jpg' -o pictures/ --view feature_maps
   explorer batch predict s3://bucket/photos -o boxes/ --cluster tcp://host:8786
@@ -86,8 +90,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="a parameter of the view; may be repeated",
     )  # fmt: skip
     what.add_argument(
-        "--layer", metavar="NAME", help="layer of embed (default: the input of the head)"
-    )
+        "--layer", metavar="NAME",
+        help="layer of embed and index (default: the input of the head)",
+    )  # fmt: skip
+    what.add_argument(
+        "--known", metavar="OUT",
+        help="index: an earlier index; only photos that are new or were replaced are computed",
+    )  # fmt: skip
     what.add_argument("--whole", action="store_true", help="embed: no mean over the positions")
     what.add_argument("--images", metavar="DIR", help="evaluate: folder of the annotated photos")
     what.add_argument(
@@ -163,8 +172,12 @@ def _check(args: argparse.Namespace) -> None:
         raise ExplorerError("evaluate takes one data set and no format.", "It writes JSON and CSV.")
     if args.job != "evaluate" and (args.images or args.eleven_point):
         raise ExplorerError(f"{args.job} takes no ground truth.", "Leave out its options.")
-    if args.job != "embed" and (args.layer or args.whole):
+    if args.job not in _OF_LAYERS and (args.layer or args.whole):
         raise ExplorerError(f"{args.job} takes no layer.", "Leave --layer and --whole out.")
+    if args.job != "embed" and args.whole:
+        raise ExplorerError(f"{args.job} does not take --whole.", "embed does.")
+    if args.job != "index" and args.known:
+        raise ExplorerError(f"{args.job} does not take --known.", "index does.")
     if args.job not in _OF_VIEWS and (args.view or args.settings):
         raise ExplorerError(f"{args.job} takes no view.", "Leave --view and --set out.")
     if args.job in _OF_VIEWS and not args.view:
@@ -177,9 +190,12 @@ def _wish(args: argparse.Namespace) -> Wish:
     from explorer.jobs import FOLDER_JOBS
 
     params: dict[str, Any] = {"threads": args.threads, "format": args.format}
-    if args.job == "embed":
-        network = _spec(args, "classification")
-        params |= {"spec": network, "layer": args.layer or "", "whole": args.whole}
+    if args.job in _OF_LAYERS:
+        params |= {"spec": _spec(args, "classification"), "layer": args.layer or ""}
+        if args.job == "embed":
+            params["whole"] = args.whole
+        elif args.known:
+            params["known"] = str(paths.local(args.known, "--known").absolute())
     elif args.job == "evaluate":
         params = {"threads": args.threads, **_evaluation(args)}
     else:

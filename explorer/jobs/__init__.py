@@ -16,6 +16,7 @@ function is imported when the first job of its kind runs; see `core.jobs`."""
 FOLDER_JOBS = {
     "predict": "explorer.jobs.folder:predict",
     "embed": "explorer.batch.embed:embed",
+    "index": "explorer.batch.index.job:index",
     "evaluate": "explorer.evaluation.folder_job:evaluate",
     "render": "explorer.jobs.folder:render",
 }
