@@ -267,7 +267,7 @@ def _regions(before: Regions, after: Regions, look: Look) -> Change:
 
 def _joints(before: Joints, after: Joints) -> Change:
     moved = np.linalg.norm(after.xy - before.xy, axis=1)
-    rows = tuple(
+    rows: tuple[tuple[str | int | float, ...], ...] = tuple(
         (name.replace("_", " "), *(round(float(v), 1) for v in (*one, *other, far)))
         for name, one, other, far in zip(before.names, before.xy, after.xy, moved, strict=True)
     )
