@@ -71,6 +71,21 @@ def deconvnet(target: Target, values: Tensor) -> Attribution:
     return _rectified(target, values, deconvolved)
 
 
+def projected(target: Target, values: Tensor) -> Tensor:
+    """The deconvnet's picture of an activation itself, so that a larger one has a stronger picture.
+
+    Args:
+        target: A `UnitTarget`.
+        values: (1, C, H, W).
+
+    Returns:
+        (1, C, H, W) in the frame of the input; zero where nothing leads to the activation.
+    """
+    with ReluRules(deconvolved):
+        found, read = gradients(target, values)
+    return found * read.score.detach().clamp(min=0).view(-1, 1, 1, 1)
+
+
 def _rectified(
     target: Target, values: Tensor, rule: Callable[[Tensor, Tensor], Tensor]
 ) -> Attribution:

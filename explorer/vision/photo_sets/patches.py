@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.errors import ExplorerError
-from explorer.vision.attribution.deconvnet import deconvnet
+from explorer.vision.attribution import gradients
+from explorer.vision.attribution.targets import UnitTarget
 from explorer.vision.features.receptive_field import fields
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def patch_of(
         projected: With the deconvnet's picture.
 
     Raises:
-        ExplorerError: As `field_on_photo` and `deconvnet`.
+        ExplorerError: As `field_on_photo` and `gradients.projected`.
     """
     inner, outer = field_on_photo(network, pixels, layer, cell, known)
     x0, y0, x1, y1 = _whole(outer, pixels.shape[1], pixels.shape[0])
@@ -108,8 +109,8 @@ def patch_of(
     if not projected:
         return Patch(xyxy, crop)
     values = network.preprocess(pixels).to(network.device, network.dtype)
-    given = values if network.preprocess.batched else [values[0]]
-    found = deconvnet(network.module, given, layer, channel, cell)[0].float().cpu().numpy()
+    unit = UnitTarget(network.module, layer, channel, cell, network.preprocess.batched)
+    found = gradients.projected(unit, values)[0].float().cpu().numpy()
     x0, y0, x1, y1 = _whole(inner, found.shape[2], found.shape[1])
     return Patch(xyxy, crop, signed_picture(found[:, y0:y1, x0:x1]))
 

@@ -6,8 +6,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explorer.core.errors import ExplorerError
-from explorer.vision.attribution.deconvnet import deconvnet
+from explorer.vision.attribution.gradients import projected
+from explorer.vision.attribution.targets import UnitTarget
 from tests.toys import hook_count, tiny_faster_rcnn
+
+
+def deconvnet(
+    module: nn.Module, images: Tensor, layer: str, channel: int, cell: tuple[int, int], **more: bool
+) -> Tensor:
+    return projected(UnitTarget(module, layer, channel, cell, **more), images)
 
 
 def seeded(make: type[nn.Module]) -> nn.Module:
@@ -104,7 +111,7 @@ def test_it_ends_where_the_receptive_field_does() -> None:
 
 def test_a_detector_takes_its_list_and_an_unknown_layer_is_a_sentence() -> None:
     module = tiny_faster_rcnn().eval()
-    found = deconvnet(module, [torch.rand(3, 48, 64)], "backbone.conv1", 0, (3, 4))
+    found = deconvnet(module, torch.rand(1, 3, 48, 64), "backbone.conv1", 0, (3, 4), batched=False)
     assert found.shape == (1, 3, 48, 64)
     with pytest.raises(ExplorerError, match="no layer 'nowhere'"):
-        deconvnet(module, [torch.rand(3, 48, 64)], "nowhere", 0, (0, 0))
+        deconvnet(module, torch.rand(1, 3, 48, 64), "nowhere", 0, (0, 0), batched=False)

@@ -161,7 +161,7 @@ KINDS = {
         "Mini SegNet",
         mini_segnet,
         "decoder.3",
-        "Its body learned from photos of 64 x 64 pixels: segments large people and parts of dogs"
+        "Its body was trained on photos of 64 x 64 pixels: segments large people and parts of dogs"
         " and horses; classes change from pixel to pixel, and cats, tables and aeroplanes appear"
         " anywhere.",
         VGG,
