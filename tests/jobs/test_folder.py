@@ -62,7 +62,8 @@ def test_boxes_are_those_of_the_view(
     report = job(
         network, "predict", photos, tmp_path / "out", monkeypatch, view="detections", set=settings
     )
-    assert report.failures == (("bad.png", "bad.png is not a picture in a known format."),)
+    words = "bad.png is not a picture in a known format."
+    assert report.failures == (("bad.png", words, str(photos / "bad.png")),)
     found = read_coco(tmp_path / "out" / "predictions.json")
     assert [photo.name for photo in found.photos] == ["0.png", "1.png", "2.png", "3.png"]
     total = 0

@@ -150,12 +150,12 @@ def masked_scores(
 
     # The photo runs up to the layer once; what follows gets a batch.
     with contextlib.suppress(RuntimeError):
-        with replaced(module, layer, change):
+        with replaced(module, {layer: change}):
             found = class_scores(module(images))
         if len(found) == len(masks):
             return _logits(found, label)
     # A branch around the layer is joined with it in a way that needs equal batches.
-    with replaced(module, layer, change):
+    with replaced(module, {layer: change}):
         found = class_scores(module(images.expand(len(masks), -1, -1, -1)))
     return _logits(found, label)
 
