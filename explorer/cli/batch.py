@@ -45,8 +45,8 @@ EPILOG = f"""\
 
 predict writes coco, coco-polygons, yolo, voc, png (class masks), csv or
 parquet; embed npy or parquet; index features (for Similar images) or peaks
-(for Top patches); render png, jpg or webp; evaluate, whose SOURCE is a data set
-as for `explorer evaluate`, writes report.json and .csv.
+(for Top patches); render png, jpg or webp; evaluate, whose SOURCE is a data
+set as for `explorer evaluate`, writes report.json and .csv.
 
 examples:
   explorer batch predict photos/ -o boxes/ --view detections --format yolo

@@ -10,5 +10,6 @@ an iterator of them that grow:
     *_, last = rise(target, batch, baseline, masks=400, cells=7, share=0.5, generator=generator)
 
 Modules: `targets`, `boxes` (of detectors), `gradients`, `cam`, `lrp`, `masking` (occlusion, RISE),
-`faithfulness` (deletion, insertion, ROAD, pointing game), `rules` (ReLUs with other derivatives).
+`faithfulness` (deletion, insertion, ROAD, pointing game), `rules` (ReLUs with other derivatives),
+`deconvnet` (of one activation).
 """

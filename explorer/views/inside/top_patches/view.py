@@ -66,7 +66,8 @@ $$ r_{l} = F_l^T \, \max(0, \; r_{l+1}) $$
 Gray means that nothing leads to the activation; the structure is what excites the unit in this very
 patch. All other activations of the layer are set to zero. It differs from the gradient only at the
 ReLUs, which let the gradient pass where the *forward* signal was positive. Batch normalization is
-undone as the linear map it is, and smooth activation functions count as ReLUs.
+undone as the linear map it is; activation functions other than ReLU and ReLU6 keep their
+derivative.
 
 **Layer.** *Automatic* is the last activation function whose receptive field is at most 40% of the
 input, so that patches are parts. In later layers the field is the whole photo.
