@@ -210,7 +210,7 @@ def _example(
     area, what = _main_object(scene, before)
     if area is None:
         area = np.zeros(pixels.shape[:2], np.bool_)
-        area[_span(None, area.shape[0], area.shape[1])] = True
+        area[_span(None, pixels.shape[0], pixels.shape[1])] = True
         fill(pixels, area, GRAY_COLOR)
         what = "the middle of the photo is gray"
     else:
