@@ -191,17 +191,29 @@ def outputs_until(
     )
 
 
-def input_until(module: nn.Module, layer: str, run: Callable[[], object]) -> Any:
+def input_until(module: nn.Module, layer: str, run: Callable[[], object], *, call: int = 0) -> Any:
     """What the named layer is given, its first argument, while `run()` runs the module.
 
-    The layer itself does not run any more. Otherwise as `output_until`.
+    The layer itself does not run any more at that `call`, counted from 0; beyond the last = the
+    last. Otherwise as `output_until`.
     """
+    before: list[Any] = []  # earlier calls, of which only the last is kept
 
     def stop(_module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
-        raise _Reached(next(iter((*inputs, *named.values())), None))
+        value = next(iter((*inputs, *named.values())), None)
+        if len(before) == call:
+            raise _Reached(value)
+        if before:
+            before[-1] = None
+        before.append(map_tensors(value, Tensor.clone))
 
     handle = _named(module, layer).register_forward_pre_hook(stop, with_kwargs=True)
-    return _reached(handle, layer, run)
+    try:
+        return _reached(handle, layer, run)
+    except ExplorerError:
+        if not before:
+            raise
+        return before[-1]
 
 
 def _named(module: nn.Module, layer: str) -> nn.Module:

@@ -62,6 +62,13 @@ def test_the_input_of_a_layer_is_that_of_its_first_call_and_the_layer_does_not_r
     assert hook_count(net) == 0
 
 
+def test_the_input_of_a_later_call() -> None:
+    net, x = Twice(), torch.tensor([[3.0]])
+    assert input_until(net, "scale", lambda: net(x), call=1).item() == -6.0
+    assert input_until(net, "relu", lambda: net(x), call=7).item() == -6.0, "before it changed"
+    assert hook_count(net) == 0
+
+
 def test_the_input_may_be_named() -> None:
     conv = nn.Conv2d(1, 1, 1)
     x = torch.ones(1, 1, 2, 2)

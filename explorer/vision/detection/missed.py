@@ -192,9 +192,10 @@ def _of_two_stages(
     logits, deltas = heads.box_predictor(heads.box_head(pooled))
     chances = logits.softmax(-1)
     decoded = heads.box_coder.decode(deltas, [proposals]).clamp(min=0)
+    decoded = decoded.reshape(len(rows), logits.shape[1], 4)  # without a row it is flat
     limits = decoded.new_tensor([size[1], size[0]] * 2)
     decoded = torch.minimum(decoded, limits)
-    by_class = box_iou(box[None], decoded.reshape(-1, 4)).reshape(len(rows), -1)
+    by_class = box_iou(box[None], decoded.reshape(-1, 4)).reshape(chances.shape)
     label, rival = _label(chances, by_class, label, iou)
     return Fits(
         rows.cpu().numpy(), _plain(decoded[:, label]), _plain(chances[:, label]),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from explorer.core.errors import ExplorerError, Incomplete
+from explorer.core.errors import ExplorerError
 from explorer.engine.stages import trace_of
 from explorer.views.shared.anchors import numbers, plain
 from explorer.views.shared.common import class_name, photo_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from explorer.vision.detection.missed import Missed
     from explorer.vision.trace import Trace
 
-DRAWN, TRUTH, EXAMPLE = "drawn", "missed", "below the threshold"
+DRAWN, TRUTH, EXAMPLE = "drawn", "missed", "example"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Result:
         classes: The network's names.
         objects: All that could be asked about.
         chosen: Which of them is.
-        missed: The answer; its boxes are in pixels of the transformed image.
+        missed: The answer without `after`; its boxes are in pixels of the transformed image.
         now: The detections as they are.
         after: Those with the changed limits, or None.
         candidate: (1, 4) the box that the answer is about; empty without one.
@@ -103,23 +103,25 @@ def found_of(trace: Trace) -> Found:
     return Found(back.boxes(plain(boxes)), plain(scores), numbers(labels))
 
 
-def example_of(found: Found, classes: tuple[str, ...], least: float) -> Object:
-    """The highest-scoring detection below the threshold that no other detection covers.
+def example_of(
+    found: Found, classes: tuple[str, ...], least: float, size: tuple[float, float]
+) -> Object:
+    """What to begin with: the best detection below the threshold that no other one covers.
 
-    Raises:
-        Incomplete: There is none: one has to be drawn.
+    Where there is none the highest-scoring detection; without any the middle of the photo of
+    (width, height) `size`.
     """
     above = found.scores >= least
-    for row in np.flatnonzero(~above).tolist():
-        covered = iou_matrix(found.boxes[row : row + 1], found.boxes[above])
-        if not above.any() or covered.max() < 0.5:
-            x0, y0, x1, y1 = found.boxes[row].tolist()
-            name = class_name(classes, int(found.labels[row]))
-            return Object((x0, y0, x1, y1), name, EXAMPLE)
-    raise Incomplete(
-        "There is no object to ask about.",
-        "Drag a box around an object that was not detected, or load ground truth.",
-    )
+    rows = np.flatnonzero(~above).tolist()
+    if above.any():
+        covered = iou_matrix(found.boxes[rows], found.boxes[above]).max(axis=1)
+        rows = [row for row, iou in zip(rows, covered.tolist(), strict=True) if iou < 0.5]
+    if not len(found.boxes):
+        width, height = size
+        return Object((width / 4, height / 4, 3 * width / 4, 3 * height / 4), "", EXAMPLE)
+    row = rows[0] if rows else 0
+    x0, y0, x1, y1 = found.boxes[row].tolist()
+    return Object((x0, y0, x1, y1), class_name(classes, int(found.labels[row])), EXAMPLE)
 
 
 def result_of(
@@ -149,7 +151,7 @@ def result_of(
     outcome = missed.outcome
     nothing = np.zeros((0, 4), np.float32)
     return Result(
-        photo_of(scene), classes, objects, chosen, missed, found_of(trace),
+        photo_of(scene), classes, objects, chosen, replace(missed, after=None), found_of(trace),
         None if missed.after is None else found_of(missed.after),
         nothing if missed.best < 0 else _moved(missed.fits.boxes[missed.best], back),
         nothing if outcome is None or outcome.suppressor is None

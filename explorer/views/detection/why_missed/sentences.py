@@ -122,8 +122,10 @@ def stages_table(result: Result) -> Table:
         (stage.title, stage.total, stage.fitting, stage.best or "–") for stage in result.stages
     )
     label = class_name(result.classes, result.missed.label)
+    two = any(stage.title.startswith("RPN") for stage in result.stages)
+    score = f"objectness, then {label}" if two else label
     return Table(
-        "stages", ("after", "boxes", "fit the object", f"highest score ({label})"), rows,
+        "stages", ("after", "boxes", "fit the object", f"highest score ({score})"), rows,
         title=f"Stages: boxes that fit (IoU >= {result.iou:.2f})",
     )  # fmt: skip
 

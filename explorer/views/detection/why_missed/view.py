@@ -29,7 +29,7 @@ from explorer.views.detection.why_missed.sentences import (
     stages_table,
 )
 from explorer.views.shared.anchors import BLUE, GRAY, GREEN, ORANGE, RED, passed_words, same
-from explorer.views.shared.common import class_name, score_threshold, size_of
+from explorer.views.shared.common import class_name, photo_of, score_threshold, size_of
 from explorer.views.shared.detection_params import class_choices
 from explorer.views.shared.detections import detected
 from explorer.views.shared.matches import YELLOW, matches
@@ -60,7 +60,7 @@ are to blame.
 
 **Which object.** Drag a box around it and choose its class; or open ground truth, and every missed
 object is listed: click one. Without either, the view begins with the highest-scoring detection
-below the threshold.
+below the threshold, or the first one.
 
 **Reading it.** Yellow is the object, orange the network's best box for it, red the box that
 suppressed that one. The table counts the boxes after each stage, and those that fit:
@@ -126,7 +126,8 @@ def _objects(scene: Scene, params: Params, least: float) -> tuple[Object, ...]:
         missed = [box for box, gone in zip(compared.truth, compared.missed, strict=True) if gone]
         if missed:
             return tuple(Object((b.x0, b.y0, b.x1, b.y1), b.label, TRUTH) for b in missed)
-    return (example_of(found_of(trace_of(scene)), info.classes, least),)
+    size = size_of(photo_of(scene))
+    return (example_of(found_of(trace_of(scene)), info.classes, least, size),)
 
 
 def draw(result: Result, params: Params) -> Board:
@@ -141,8 +142,8 @@ def draw(result: Result, params: Params) -> Board:
     notes = ()
     if result.objects[0].origin == EXAMPLE:
         notes = (
-            "An example: the highest-scoring detection below the threshold. Drag a box around an "
-            "object, or load ground truth, to ask about another one.",
+            "This object is an example. Drag a box around an object that was not detected, or load "
+            "ground truth.",
         )
     return Board(
         panes=tuple(panes),
