@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from explorer.core.errors import Cancelled, ExplorerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from torch.utils.hooks import RemovableHandle
 
@@ -95,28 +95,84 @@ def captured(
 
 
 @contextmanager
-def replaced(module: nn.Module, layer: str, change: Callable[[Any, int], Any]) -> Iterator[None]:
-    """Inside the `with` the named layer gives what `change` makes of its output.
+def replaced(module: nn.Module, changes: Mapping[str, Callable[[Any, int], Any]]) -> Iterator[None]:
+    """Inside the `with` named layers give what is made of their output.
 
     Args:
         module: The network.
-        layer: Dotted name of one of its modules.
-        change: ``(output, call) -> output``; calls of the layer are counted from 0. It must not
-            write into the output: what follows may need it unchanged.
+        changes: By the dotted name of a layer ``(output, call) -> output``; calls of the layer are
+            counted from 0. It must not write into the output: what follows may need it unchanged.
 
     Raises:
         ExplorerError: When the network has no such layer.
     """
-    calls = itertools.count()
 
-    def replace(_module: nn.Module, _inputs: Any, output: Any) -> Any:
-        return change(output, next(calls))
+    def changer(change: Callable[[Any, int], Any]) -> Callable[[nn.Module, Any, Any], Any]:
+        calls = itertools.count()
+        return lambda _module, _inputs, output: change(output, next(calls))
 
-    handle = _named(module, layer).register_forward_hook(replace)
+    handles: list[RemovableHandle] = []
     try:
+        for name, change in changes.items():
+            handles.append(_named(module, name).register_forward_hook(changer(change)))
         yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
+
+
+def rerouted(
+    module: nn.Module, changes: Mapping[str, Callable[[Tensor], Tensor]]
+) -> AbstractContextManager[None]:
+    """As `replaced`, with ``tensor -> tensor`` for every tensor of an output, at every call.
+
+    A clone leaves the network's output as it is, and whoever made it has the record from before an
+    in-place operation, with its graph.
+    """
+
+    def mapped(change: Callable[[Tensor], Tensor]) -> Callable[[Any, int], Any]:
+        return lambda output, _call: map_tensors(output, change)
+
+    return replaced(module, {name: mapped(change) for name, change in changes.items()})
+
+
+@contextmanager
+def observed(
+    module: nn.Module,
+    before: Callable[[str, nn.Module, tuple[Any, ...]], None],
+    after: Callable[[str, nn.Module, tuple[Any, ...], Any], None],
+) -> Iterator[None]:
+    """Calls `before` and `after` around every forward of the module and of its sub-modules.
+
+    Args:
+        module: The network; a TorchScript part of it refuses hooks and is not observed.
+        before: ``(name, module, inputs)`` with positional and keyword inputs in one tuple; the
+            name is dotted, "" = the module itself.
+        after: ``(name, module, inputs, output)``, unless the forward raises.
+    """
+
+    def hooks_of(name: str) -> tuple[Callable[..., None], Callable[..., None]]:
+        def enter(child: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+            before(name, child, (*inputs, *named.values()))
+
+        def leave(
+            child: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any
+        ) -> None:
+            after(name, child, (*inputs, *named.values()), output)
+
+        return enter, leave
+
+    handles: list[RemovableHandle] = []
+    try:
+        for name, child in module.named_modules():
+            if not isinstance(child, torch.jit.ScriptModule):
+                enter, leave = hooks_of(name)
+                handles.append(child.register_forward_pre_hook(enter, with_kwargs=True))
+                handles.append(child.register_forward_hook(leave, with_kwargs=True))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 class _Reached(Exception):

@@ -140,7 +140,7 @@ def test_an_output_is_replaced_at_the_call_that_is_meant_and_then_no_more() -> N
         calls.append(call)
         return output + 1 if call == 1 else output
 
-    with replaced(net, "scale", change):
+    with replaced(net, {"scale": change}):
         assert torch.equal(net(x)["out"], plain + 1)
     assert calls == [0, 1]
     assert hook_count(net) == 0
@@ -153,8 +153,8 @@ def test_nothing_is_replaced_after_a_failure() -> None:
     def fail(output: torch.Tensor, call: int) -> torch.Tensor:
         raise RuntimeError("no")
 
-    with pytest.raises(RuntimeError, match="no"), replaced(net, "scale", fail):
+    with pytest.raises(RuntimeError, match="no"), replaced(net, {"scale": fail}):
         net(torch.tensor([[3.0]]))
     assert hook_count(net) == 0
-    with pytest.raises(ExplorerError, match="no layer 'nothing'"), replaced(net, "nothing", fail):
+    with pytest.raises(ExplorerError, match="no layer 'nothing'"), replaced(net, {"nothing": fail}):
         pass

@@ -27,6 +27,7 @@ from explorer.core.layers.board import UNTRAINED, Board, Layer, Link, Pane, join
 from explorer.core.layers.charts import Curve, Plot, Table, numeric
 from explorer.core.layers.checks import Extent, Float32, UInt8
 from explorer.core.layers.shapes import (
+    SMALLEST_LETTERS,
     Boxes,
     Grid,
     Lines,
@@ -35,10 +36,13 @@ from explorer.core.layers.shapes import (
     box_beside,
     boxes_at,
     frame_widths,
+    letters_inside,
+    lines_inside,
 )
 
 __all__ = [
     "COLORMAPS",
+    "SMALLEST_LETTERS",
     "UNTRAINED",
     "Board",
     "Boxes",
@@ -70,6 +74,8 @@ __all__ = [
     "heat_index",
     "joined",
     "label_colors",
+    "letters_inside",
+    "lines_inside",
     "lookup_table",
     "numeric",
     "stamped",

@@ -35,6 +35,10 @@ class Boxes:
     `keys` (N integers, default 0..N-1) name the boxes across redraws: a selection is a key, so it
     survives a slider that hides other boxes. `dotted` is the project's sign for "before
     refinement". A `width` of 0 draws no frames: areas that can be selected, such as tiles.
+
+    With `letters` the labels stand inside their boxes, in the middle, in letters of this many units
+    of the pane, smaller where they are too wide or too high: they grow with the picture. They may
+    have several lines, and the other boxes stay as bright while one is selected.
     """
 
     xyxy: Float32
@@ -44,6 +48,7 @@ class Boxes:
     width: float = 2.0
     dotted: bool = False
     fill: float = 0.0
+    letters: float = 0.0
     selectable: bool = True
     name: str = "boxes"
 
@@ -139,6 +144,33 @@ class Text:
         lines = self.text.count("\n") + 1
         if len(self.swatches) > lines:
             raise ValueError(f"Text has {len(self.swatches)} swatches for {lines} lines")
+
+
+SMALLEST_LETTERS = 4.0
+"""Screen units: labels inside boxes that would be smaller are not drawn, since none can be read."""
+_MARGIN, _LINE = 0.06, 1.25
+"""Of a box on each side of its label, in parts of its shorter side; of a line, in letters."""
+
+
+def letters_inside(wanted: float, box: tuple[float, float], lines: int, widest: float) -> float:
+    """How large the letters of a label inside a box are.
+
+    Args:
+        wanted: Their size where the label fits.
+        box: Width and height of the box, in the same units.
+        lines: Of the label.
+        widest: The width of its widest line in letters of size 1.
+    """
+    margin = 2 * _MARGIN * min(box)
+    return min(
+        wanted, (box[0] - margin) / max(widest, 1e-6), (box[1] - margin) / (_LINE * max(lines, 1))
+    )
+
+
+def lines_inside(letters: float, box: tuple[float, float], lines: int) -> list[float]:
+    """The upper edge of every line of a label in the middle of a box, from the box's own."""
+    first = (box[1] - lines * _LINE * letters) / 2
+    return [first + (line * _LINE + (_LINE - 1) / 2) * letters for line in range(lines)]
 
 
 def boxes_at(xyxy: Float32, x: float, y: float, *, slack: float = 0.0) -> NDArray[np.intp]:

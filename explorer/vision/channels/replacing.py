@@ -78,5 +78,5 @@ def channel_set(
 
         return map_tensors(output, set_one)
 
-    with replaced(module, layer, change):
+    with replaced(module, {layer: change}):
         yield

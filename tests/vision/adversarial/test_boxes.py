@@ -5,51 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
-from torchvision.models.detection import FCOS, RetinaNet
-from torchvision.models.detection.anchor_utils import AnchorGenerator, DefaultBoxGenerator
-from torchvision.models.detection.ssd import SSD
 from torchvision.ops import box_iou
 
 from explorer.core.errors import ExplorerError
 from explorer.vision.adversarial.bounded import pgd
 from explorer.vision.adversarial.boxes import BoxGoal, require_attackable
 from explorer.vision.adversarial.iterates import lasting
-from tests.toys import FixedDetector, hook_count, tiny_faster_rcnn
+from tests.toy_detectors import tiny_detector
+from tests.toys import FixedDetector, hook_count
 
 BOX = torch.tensor([10.0, 8.0, 42.0, 40.0])
-
-
-class Maps(nn.Module):
-    def __init__(self, channels: int = 8) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, channels, 3, stride=8, padding=1)
-        self.out_channels = channels
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x).tanh()
-
-
-def detector(kind: str) -> nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        if kind == "rcnn":
-            return tiny_faster_rcnn(4).eval()
-        options = {"min_size": 64, "max_size": 64, "score_thresh": 0.0}
-        if kind == "retinanet":
-            anchors = AnchorGenerator(((24,),), ((1.0,),))
-            made = RetinaNet(Maps(), 4, anchor_generator=anchors, **options)
-        elif kind == "fcos":
-            anchors = AnchorGenerator(((8,),), ((1.0,),))
-            made = FCOS(Maps(32), 4, anchor_generator=anchors, **options)
-        else:
-            boxes = DefaultBoxGenerator([[1]], scales=[0.4, 0.5], steps=[8])
-            made = SSD(nn.Sequential(Maps(512)), boxes, (64, 64), 4, score_thresh=0.0)
-        for name, weight in made.head.named_parameters():
-            if weight.ndim > 1:  # as they are initialized, logits hardly depend on the picture
-                nn.init.kaiming_uniform_(weight)
-            elif "norm" not in name and kind != "fcos":
-                nn.init.zeros_(weight)
-        return made.eval()
 
 
 def photo() -> Tensor:
@@ -59,7 +24,7 @@ def photo() -> Tensor:
 @pytest.mark.parametrize("mode", ["vanish", "change", "appear"])
 @pytest.mark.parametrize("kind", ["rcnn", "retinanet", "fcos", "ssd"])
 def test_the_loss_falls_and_the_output_is_the_detectors_own(kind: str, mode) -> None:
-    module = detector(kind)
+    module = tiny_detector(kind)
     before = {name: value.clone() for name, value in module.state_dict().items()}
     with torch.no_grad():
         (found,) = module([photo()[0]])
@@ -110,7 +75,7 @@ def test_success_is_read_from_the_detections() -> None:
 
 def test_a_box_whose_candidates_are_gone_has_no_gradient() -> None:
     """Nothing overlaps a box outside of the photo: the loss is 0 and the picture stays."""
-    goal = BoxGoal(detector("rcnn"), torch.tensor([900.0, 900.0, 930.0, 930.0]), "vanish")
+    goal = BoxGoal(tiny_detector("rcnn"), torch.tensor([900.0, 900.0, 930.0, 930.0]), "vanish")
     found = lasting(pgd(goal, photo(), norm="linf", epsilon=0.1, step=0.05, steps=2))
     assert found.objective == 0
     assert found.evaluation.reached
@@ -121,4 +86,4 @@ def test_other_detectors_are_refused_in_one_sentence() -> None:
     none = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0), "scores": torch.zeros(0)}
     with pytest.raises(ExplorerError, match="FixedDetector cannot be attacked"):
         require_attackable(FixedDetector(none))
-    require_attackable(detector("rcnn"))
+    require_attackable(tiny_detector("rcnn"))

@@ -13,8 +13,8 @@ from explorer.engine.stages import trace_of
 from explorer.views.shared.anchors import numbers, plain
 from explorer.views.shared.common import class_name, photo_of
 from explorer.vision.detection.boxes import iou_matrix
-from explorer.vision.detection.missed import detections_of, limits_of, why_missed
 from explorer.vision.trace import TwoStage
+from explorer.vision.trace.missed import detections_of, limits_of, why_missed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from explorer.core.layers import Float32, Picture
     from explorer.engine.scene import Scene
     from explorer.networks.preprocess import Frame
-    from explorer.vision.detection.missed import Missed
     from explorer.vision.trace import Trace
+    from explorer.vision.trace.missed import Missed
 
 DRAWN, TRUTH, EXAMPLE = "drawn", "missed", "example"
 

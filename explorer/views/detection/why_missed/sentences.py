@@ -11,7 +11,7 @@ from explorer.views.shared.plural import plural
 
 if TYPE_CHECKING:
     from explorer.views.detection.why_missed.result import Result
-    from explorer.vision.detection.missed import Limit
+    from explorer.vision.trace.missed import Limit
 
 TITLES = {
     "score": "Min. score",

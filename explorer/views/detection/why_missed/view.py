@@ -139,7 +139,7 @@ def draw(result: Result, params: Params) -> Board:
             Pane("after", size_of(result.photo), _after_layers(result, result.after), title=words)
         )
     bars = tuple((row.title, float(row.fitting), BLUE) for row in result.stages)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if result.objects[0].origin == EXAMPLE:
         notes = (
             "This object is an example. Drag a box around an object that was not detected, or load "

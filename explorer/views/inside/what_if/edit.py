@@ -210,7 +210,8 @@ def _example(
     area, what = _main_object(scene, before)
     if area is None:
         area = np.zeros(pixels.shape[:2], np.bool_)
-        area[_span(None, pixels.shape[0], pixels.shape[1])] = True
+        height, width = pixels.shape[:2]
+        area[_span(None, height, width)] = True
         fill(pixels, area, GRAY_COLOR)
         what = "the middle of the photo is gray"
     else:

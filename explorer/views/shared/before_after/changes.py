@@ -250,13 +250,10 @@ def _regions(before: Regions, after: Regions, look: Look) -> Change:
         iou = float((one & other).sum() / (one | other).sum())
         lines.append((k, difference(100 * float(one.mean()), 100 * float(other.mean()), 2), iou))
     lines.sort(key=lambda line: -max(line[1][:2]))
-    rows: list[tuple[str | float, ...]] = [
-        (class_name(before.names, k), *shares, round(iou, 3)) for k, shares, iou in lines
-    ]
     table = Table(
         "change", ("class", "before [%]", "after [%]", "difference", "IoU of both"),
-        tuple(rows), title="Pixels of each class",
-        swatches=tuple(color(colors[k]) for k, _, _ in lines),
+        tuple((class_name(before.names, k), *shares, round(iou, 3)) for k, shares, iou in lines),
+        title="Pixels of each class", swatches=tuple(color(colors[k]) for k, _, _ in lines),
     )  # fmt: skip
     other_class = float((before.classes != after.classes).mean())
     names = tuple(class_name(before.names, k) for k in range(len(colors)))
@@ -270,7 +267,7 @@ def _regions(before: Regions, after: Regions, look: Look) -> Change:
 
 def _joints(before: Joints, after: Joints) -> Change:
     moved = np.linalg.norm(after.xy - before.xy, axis=1)
-    rows: tuple[tuple[str | float, ...], ...] = tuple(
+    rows: tuple[tuple[str | int | float, ...], ...] = tuple(
         (name.replace("_", " "), *(round(float(v), 1) for v in (*one, *other, far)))
         for name, one, other, far in zip(before.names, before.xy, after.xy, moved, strict=True)
     )

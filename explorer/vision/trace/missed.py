@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torchvision.ops import box_iou
 
-from explorer.vision.detection.lineage import of_anchor
 from explorer.vision.trace import TwoStage, again
+from explorer.vision.trace.lineage import of_anchor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from explorer.vision.detection.lineage import Outcome
     from explorer.vision.trace import OneStage, Trace
+    from explorer.vision.trace.lineage import Outcome
 
     Float32 = NDArray[np.float32]
 
@@ -300,7 +300,7 @@ class _Search:
         return float(answer.outcome.rank)
 
     def _enough(self, loose: tuple[Limit, ...], number: int) -> tuple[Limit, ...]:
-        """With one of the limits moved back towards its value of now, if the object stays found."""
+        """With one of the limits moved back to its value of now, if the object stays found."""
         limit = loose[number]
         good, bad = limit.needed, limit.now
         whole = isinstance(self._whole(limit.key), int)

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from explorer.vision.detection.missed import (
+from explorer.vision.trace import again, traced
+from explorer.vision.trace.missed import (
     Limit,
     changed,
     detections_of,
     limits_of,
     why_missed,
 )
-from explorer.vision.trace import again, traced
 from tests.toys import few_proposals, toy_image, toy_network
 from tests.views.test_all_detectors import NAMES, network
 
