@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ import pytest
 
 from explorer.__main__ import main
 from explorer.jobs.folder import Predict
+from tests.evaluation.sets import class_folders
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -81,10 +83,16 @@ def test_a_job_that_is_interrupted_resumes_and_lists_its_failures(
         (["predict"], "predict needs a view"),
         (["predict", "--view", "classify", "--layer", "x"], "predict takes no layer"),
         (["embed", "--view", "classify"], "embed takes no view"),
+        (["index", "--view", "classify"], "index takes no view"),
+        (["index", "--whole"], "index does not take --whole"),
+        (["embed", "--known", "x"], "embed does not take --known"),
         (["predict", "--view", "nowhere"], "There is no view 'nowhere'"),
         (["predict", "--view", "classify", "--set", "top=0"], "top=0"),
         (["predict", "--view", "classify", "--batch", "0"], "--batch 0 is out of range"),
         (["render", "--view", "classify", "--width", "5"], "--width 5 is out of range"),
+        (["evaluate", "--view", "classify"], "evaluate takes no view"),
+        (["evaluate", "--format", "coco"], "evaluate takes one data set and no format"),
+        (["predict", "--view", "classify", "--images", "x"], "predict takes no ground truth"),
         (["embed", "--cluster", "local:x"], "takes a number of processes"),
         (["dream"], "choose from"),
     ],
@@ -99,6 +107,33 @@ def test_what_is_refused_before_anything_is_computed(
     assert words in err
     assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_what_failed_is_tried_again_with_retry(explorer: Run, photos: Path, tmp_path: Path) -> None:
+    whole = (photos / "3.png").read_bytes()
+    (photos / "3.png").write_bytes(b"no picture")
+    argv = ("batch", "embed", photos, "-o", tmp_path / "out", "--network", "mini-resnet")
+    assert explorer(*argv)[0] == 2
+    (photos / "3.png").write_bytes(whole)
+    assert explorer(*argv)[0] == 2, "not without the request"
+    status, said, _ = explorer(*argv, "--retry")
+    assert status == 0
+    assert "5 photos, 0 failed" in said
+    assert len(np.load(tmp_path / "out" / "features.npy")) == 5
+
+
+def test_an_evaluation_in_chunks(explorer: Run, tmp_path: Path) -> None:
+    data = class_folders(tmp_path / "data")
+    argv = ("evaluate", data, "-o", tmp_path / "out", "--network", "mini-resnet", "--batch", "2")
+    status, said, err = explorer("batch", *argv)
+    assert (status, said) == (2, "")
+    assert err.count("\n") == 1, "mini-resnet has none of these classes"
+    (data / "red").rename(data / "goldfish")
+    status, said, err = explorer("batch", *argv)
+    assert (status, err) == (0, "")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["photos"] == 3
+    assert said.splitlines()[0] == str(tmp_path / "out" / "report.json")
 
 
 def test_the_result_may_not_lie_among_the_photos(explorer: Run, photos: Path) -> None:

@@ -53,6 +53,25 @@ def around(photo: Path, size: tuple[int, int]) -> Found | None:
     return None
 
 
+def found_in(folder: Path, photo: Path, size: tuple[int, int]) -> Found | None:
+    """The boxes that a folder of annotations has for `photo`; None when it has none.
+
+    Args:
+        folder: See `file_for`.
+        photo: The photo's path.
+        size: Its width and height.
+    """
+    from explorer.annotations.files import read_for
+
+    path = file_for(folder, photo)
+    if path is None:
+        return None
+    try:
+        return Found(path, *read_for(path, photo, size))
+    except ExplorerError:
+        return None  # a file of something else
+
+
 def _candidates(photo: Path) -> Iterator[Path]:
     folder, above = photo.parent, photo.parent.parent
     for place in (folder, above / "Annotations", above / "annotations"):

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from explorer import __version__
 from explorer.batch import worker
-from explorer.batch.job import Recipe, digest_of
+from explorer.batch.job import Failure, Recipe, digest_of
+from explorer.batch.run import Gain
 from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
@@ -34,6 +35,16 @@ _AHEAD = 2
 
 _LOOK_SECONDS = 1.0
 """Between two looks at which workers there are."""
+
+_FOR_NETWORKS = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+}
+"""Of Dask's settings for the processes here. Its threshold makes every large tensor a new mapping
+of memory, whose pages the system clears one by one, which doubles a network's time; its profiler
+stops the network every 10 ms, and its monitors look 50 times a second."""
 
 _WAIT_SECONDS = 60.0
 """So long a cluster may be without a worker."""
@@ -77,14 +88,15 @@ class Cluster:
         order = worker.Order(recipe.function, recipe.params, wish.chunk, wish.batch, self._decoders)
         self._wait_for_workers()
         asked = self._client.submit(worker.settings, order, workers=sorted(self._good), pure=False)
-        settings = _answered(asked).settings
-        assert settings is not None
-        self._order = order._replace(digest=digest_of(settings))
         # This machine needs no device of the workers' kind: it only merges.
         params = dict(recipe.params)
         if isinstance(params.get("spec"), dict):
             params["spec"] = {**params["spec"], "device": "cpu", "half": False}
-        return Recipe(recipe.function, params).make(), settings
+        job = Recipe(recipe.function, params).make()
+        settings = _answered(asked).settings
+        assert settings is not None
+        self._order = order._replace(digest=digest_of(settings))
+        return job, settings
 
     def work(
         self,
@@ -93,7 +105,7 @@ class Cluster:
         chunks: Iterable[Chunk],
         store: Store,
         stopped: Callable[[], bool],
-    ) -> Iterator[int]:
+    ) -> Iterator[Gain]:
         """See `run.BackEnd`."""
         from distributed import wait
 
@@ -118,9 +130,10 @@ class Cluster:
                     if future.status == "cancelled":
                         waiting[self._sent(chunk)] = chunk, self._good
                         continue
-                    store.add(chunk, _answered(future).data)
-                    yield len(chunk.photos)
-                yield 0
+                    reply = _answered(future)
+                    store.add(chunk, reply.data)
+                    yield Gain(len(chunk.photos), tuple(Failure(*each) for each in reply.failures))
+                yield Gain()
                 for future, (chunk, allowed) in list(waiting.items()):
                     if not allowed & self._good and not future.done():  # its workers are all gone
                         del waiting[future]
@@ -200,6 +213,7 @@ def _answered(future: Any) -> worker.Reply:
 def _connected(address: str) -> tuple[Any, Any]:
     """A client, and the cluster that was started here for it."""
     try:
+        import dask
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise ExplorerError(
@@ -211,7 +225,7 @@ def _connected(address: str) -> tuple[Any, Any]:
             raise ExplorerError(
                 f"{address} is no cluster.", "local:N takes a number of processes, 1 to 1024."
             )
-        with _unheard_ctrl_c():
+        with _unheard_ctrl_c(), dask.config.set(_FOR_NETWORKS):
             here = LocalCluster(
                 n_workers=int(number), threads_per_worker=1, processes=True, host="127.0.0.1",
                 dashboard_address=None, silence_logs=logging.CRITICAL,

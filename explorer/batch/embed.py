@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from explorer.batch.job import EndsJob, Row
+from explorer.batch.features import LayerFeatures
+from explorer.batch.job import Row
 from explorer.batch.opening import open_photo
 from explorer.batch.outputs import csv_file
 from explorer.batch.parquet import check_parquet, write_features
@@ -22,14 +21,14 @@ from explorer.batch.ready import (
 )
 from explorer.core.errors import ExplorerError
 from explorer.core.storage.atomic import replacing
-from explorer.networks.hooks import input_until, output_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from torch import Tensor
+
     from explorer.batch.photos import Photo
-    from explorer.networks.network import Network
 
 FORMATS = ("npy", "parquet")
 FEATURES, PHOTOS = "features.npy", "photos.csv"
@@ -58,24 +57,8 @@ def embed(params: Mapping[str, Any]) -> Embed:
         raise ExplorerError(f"Features cannot be written as {kind}.", "Choose npy or parquet.")
     if kind == "parquet":
         check_parquet()
-    network = loaded(spec_of(params))
-    layer = str(params.get("layer") or "")
-    head = "" if layer else _head(network)
-    layer = layer or head or network.info.default_layer
-    names = network.info.layer_names()
-    if layer not in names:
-        raise ExplorerError(
-            f"{network.info.title} has no layer {layer!r}.",
-            f"Its last ones are: {', '.join(names[-4:])}.",
-        )
-    return Embed(network, layer, whole=bool(params.get("whole")), kind=kind, before=bool(head))
-
-
-def _head(network: Network) -> str:
-    """The last linear layer of a network for whole photos; "" where there is none."""
-    if network.info.task not in ("classification", "localization"):
-        return ""
-    return next(reversed(network.info.layer_names("Linear")), "")
+    features = LayerFeatures.of(loaded(spec_of(params)), str(params.get("layer") or ""))
+    return Embed(features, whole=bool(params.get("whole")), kind=kind)
 
 
 class Embed:
@@ -85,19 +68,14 @@ class Embed:
     the layer's own shape without the batch.
 
     Args:
-        network: In eval mode.
-        layer: The name of one of its layers.
+        features: Of the layer.
         whole: No mean is taken.
         kind: One of `FORMATS`.
-        before: The layer's input is taken instead of its output.
     """
 
-    def __init__(
-        self, network: Network, layer: str, *, whole: bool, kind: str, before: bool = False
-    ) -> None:
-        self._network, self._layer, self._whole, self._kind = network, layer, whole, kind
-        self._until = input_until if before else output_until
-        self._title = f"input of {layer}" if before else layer
+    def __init__(self, features: LayerFeatures, *, whole: bool, kind: str) -> None:
+        self._of, self._whole, self._kind = features, whole, kind
+        self._network = features.network
 
     @property
     def chunk(self) -> int:
@@ -106,7 +84,7 @@ class Embed:
     def settings(self) -> Mapping[str, Any]:
         return {
             **network_settings(self._network),
-            "layer": self._title,
+            "layer": self._of.title,
             "whole": self._whole,
             "format": self._kind,
         }
@@ -136,17 +114,8 @@ class Embed:
                 write((number, row.name, row.content["width"], row.content["height"]))
         return FEATURES, PHOTOS
 
-    @torch.no_grad()
     def _features(self, items: Sequence[_Item]) -> Sequence[np.ndarray[Any, np.dtype[np.float32]]]:
-        network = self._network
-        values = torch.cat([item.values for item in items]).to(network.device, network.dtype)
-        given = values if network.preprocess.batched else [values[0]]
-        output = self._until(network.module, self._layer, lambda: network.module(given))
-        if not isinstance(output, Tensor) or output.ndim < 2 or len(output) != len(items):
-            raise EndsJob(
-                f"The output of the layer {self._layer!r} is not one tensor for each photo.",
-                "Choose another layer with --layer.",
-            )
+        output = self._of.output([item.values for item in items])
         if not self._whole and output.ndim > 2:
             output = output.float().flatten(2).mean(2)
         found = output.float().cpu().numpy()

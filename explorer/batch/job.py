@@ -7,7 +7,7 @@ import importlib
 import json
 from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 
 class EndsJob(ExplorerError):
     """It concerns every photo, not the one at which it was found: the job ends."""
+
+
+class Failure(NamedTuple):
+    """A photo without a result: its name, why, and where it is (see `photos.Photo.address`)."""
+
+    name: str
+    reason: str
+    address: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +97,14 @@ class FolderJob(Protocol):
         Raises:
             ExplorerError: It cannot be written.
         """
+
+
+@runtime_checkable
+class OwnPhotos(Protocol):
+    """A `FolderJob` that lists its photos itself: the source is data that it has read."""
+
+    def photos(self) -> Iterator[Photo]:
+        """Every photo, always in the same order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """The rows of a job as the files that other programs read, row by row, whatever their number.
 
 Rows of boxes hold ``width``, ``height`` and ``labels`` as plain values, and ``xyxy`` (N, 4) float32
-in pixels of the photo and perhaps ``scores`` (N,) float32 as arrays, and perhaps ``outlines``, the
-masks as COCO's run lengths. Rows of tables hold
-``columns`` and ``rows``. Rows of files hold the bytes of a file as the array ``file``, (N,) uint8.
+in pixels of the photo and perhaps ``scores`` (N,) float32 as arrays; perhaps ``outlines``, the
+masks as COCO's run lengths; perhaps ``keypoint_names`` and the array ``keypoints`` (N, K, 2)
+float32. Rows of tables hold ``columns`` and ``rows``. Rows of files hold the bytes of a file as the
+array ``file``, (N,) uint8.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from explorer.saving.boxes import (
     coco_annotations,
     coco_categories,
     coco_image,
+    name_keypoints,
     number_classes,
 )
 from explorer.saving.class_lists import one_line
@@ -162,7 +164,12 @@ def boxes_in(row: Row, classes: tuple[str, ...]) -> tuple[ImageInfo, LabeledBoxe
     info = ImageInfo(row.name, int(row.content["width"]), int(row.content["height"]))
     labels = tuple(row.content["labels"])
     scores, outlines = row.arrays.get("scores"), tuple(row.content.get("outlines", ()))
-    return info, LabeledBoxes(row.arrays["xyxy"], labels, scores, classes, outlines=outlines)
+    boxes = LabeledBoxes(
+        row.arrays["xyxy"], labels, scores, classes, outlines=outlines,
+        keypoints=row.arrays.get("keypoints"),
+        keypoint_names=tuple(row.content.get("keypoint_names", ())),
+    )  # fmt: skip
+    return info, boxes
 
 
 def write_labels(place: Path, rows: Iterable[Row], classes: tuple[str, ...], kind: str) -> None:
@@ -203,27 +210,31 @@ def write_coco(
         ExplorerError: It cannot be written.
     """
     ids: dict[str, int] = {}
+    names: dict[str, tuple[str, ...]] = {}
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace") as f:
         f.write(f'{{"info": {_json(COCO_INFO)},\n"licenses": [],\n"images": [\n')
         entries = (_json(coco_image(boxes_in(row, classes)[0], number))
                    for number, row in _numbered(rows()))  # fmt: skip
         _write_entries(f, entries)
         f.write('],\n"annotations": [\n')
-        _write_entries(f, map(_json, _annotations(rows(), classes, ids, as_polygons)))
+        found = _annotations(rows(), classes, ids, names, as_polygons)
+        _write_entries(f, map(_json, found))
         f.write('],\n"categories": [\n')
         number_classes(ids, LabeledBoxes(_no_boxes(), (), None, classes))
-        _write_entries(f, map(_json, coco_categories(ids)))
+        _write_entries(f, map(_json, coco_categories(ids, names)))
         f.write("]}\n")
 
 
 def _annotations(
-    rows: Iterator[Row], classes: tuple[str, ...], ids: dict[str, int], as_polygons: bool
-) -> Iterator[dict[str, Any]]:
+    rows: Iterator[Row], classes: tuple[str, ...], ids: dict[str, int],
+    names: dict[str, tuple[str, ...]], as_polygons: bool,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
     first = 1
     for number, row in _numbered(rows):
         image, boxes = boxes_in(row, classes)
         if not set(boxes.labels) <= ids.keys():
             number_classes(ids, boxes)
+        name_keypoints(names, boxes)
         yield from coco_annotations(image, boxes, number, first, ids, as_polygons=as_polygons)
         first += len(boxes.xyxy)
 

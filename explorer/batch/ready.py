@@ -79,3 +79,15 @@ def out_of_memory_told(compute: Callable[[], Sequence[Any]]) -> Sequence[Any]:
             raise
     # Outside the except: the traceback holds the tensors.
     raise ExplorerError("There is not enough memory for it.", "Choose a smaller batch.")
+
+
+def entry_of(output: Any, number: int) -> Any:
+    """One photo's part of the output of a batch, as a batch of one."""
+    if isinstance(output, torch.Tensor):
+        return output[number : number + 1]
+    if isinstance(output, dict):
+        return type(output)((key, entry_of(value, number)) for key, value in output.items())
+    if isinstance(output, (list, tuple)):
+        parts = [entry_of(value, number) for value in output]
+        return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
+    return output

@@ -6,15 +6,18 @@ import contextlib
 import os
 import threading
 import time
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from explorer.batch.chunks import computed, cut
-from explorer.batch.job import packed, settings_of
+from explorer.batch.job import Failure, OwnPhotos, packed, settings_of
 from explorer.batch.photos import photos_of
-from explorer.batch.store import changed_note, listing_of, opened
+from explorer.batch.store import MOST_FAILURES, changed_note, listing_of, opened
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.core.step import Step
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from explorer.batch.chunks import Chunk, Part
     from explorer.batch.job import FolderJob, Recipe
     from explorer.batch.store import Store
+
+T = TypeVar("T")
 
 _OFTEN = 0.1
 """Seconds between two steps: a caller need not hear of every photo."""
@@ -45,6 +50,7 @@ class Wish:
         batch: At most so many photos go through the network together.
         chunk: Photos in a chunk; 0 = as the job has it.
         limit: Only the first so many photos; 0 = all.
+        retry: Photos that failed in an earlier run are tried again.
     """
 
     recipe: Recipe
@@ -53,6 +59,7 @@ class Wish:
     batch: int = 1
     chunk: int = 0
     limit: int = 0
+    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,8 @@ class Report:
         skipped: Of these, photos of earlier runs.
         rate: Photos a second, of this run.
         complete: The result is there.
-        failures: Of a finished job: photos without a result, and why.
+        failed: How many photos have no result; before the end, of this run alone.
+        failures: The first `store.MOST_FAILURES` of them.
         notes: Sentences for the user.
         outputs: Of a finished job: names in OUT.
     """
@@ -73,9 +81,17 @@ class Report:
     skipped: int = 0
     rate: float = 0.0
     complete: bool = False
-    failures: tuple[tuple[str, str], ...] = ()
+    failed: int = 0
+    failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+
+
+class Gain(NamedTuple):
+    """What a back end has done since it was heard last: photos, and those of them that failed."""
+
+    photos: int = 0
+    failures: tuple[Failure, ...] = ()
 
 
 class BackEnd(Protocol):
@@ -99,15 +115,20 @@ class BackEnd(Protocol):
         chunks: Iterable[Chunk],
         store: Store,
         stopped: Callable[[], bool],
-    ) -> Iterator[int]:
+    ) -> Iterator[Gain]:
         """Computes the chunks and adds them to the store, until `stopped` at the end of one.
 
         Yields:
-            How many more photos were done, now and then also 0.
+            What was done, now and then also nothing.
         """
 
     def close(self) -> None:
         """Ends what was started."""
+
+
+def usual_decoders() -> int:
+    """Threads that decode photos, unless the user says otherwise."""
+    return min(8, max(2, (os.cpu_count() or 2) // 2))
 
 
 class Local:
@@ -134,7 +155,7 @@ class Local:
         chunks: Iterable[Chunk],
         store: Store,
         stopped: Callable[[], bool],
-    ) -> Iterator[int]:
+    ) -> Iterator[Gain]:
         """See `BackEnd`."""
         before = 0
         parts = computed(job, chunks, batch=wish.batch, decoders=self._decoders)
@@ -142,10 +163,18 @@ class Local:
             for part in parts:
                 if part.rows:
                     store.add(part.chunk, encoded_part(part))
-                yield part.done - before
+                yield Gain(part.done - before, failures_in(part))
                 before = 0 if part.rows else part.done
                 if part.rows and stopped():
                     return
+
+
+def failures_in(part: Part) -> tuple[Failure, ...]:
+    """Of a chunk; none before all of it is computed."""
+    if not part.rows:
+        return ()
+    both = zip(part.rows, part.chunk.photos, strict=True)
+    return tuple(Failure(row.name, row.reason, at.address) for row, at in both if row.reason)
 
 
 def encoded_part(part: Part) -> bytes:
@@ -174,26 +203,28 @@ def run(
         ExplorerError: For whatever the user can mend. What was computed is kept.
     """
     with contextlib.closing(back_end):
-        check_places(wish)
+        check_place(wish.out, wish.sources)
         job, found = back_end.begin(wish)
         sources = [_settled(word) for word in wish.sources]
         settings = {**found, "sources": sources, "limit": wish.limit}
         size = wish.chunk or job.chunk
         with opened(wish.out, settings) as store:
+            if wish.retry:
+                store.retry()
             if store.complete:
-                yield from _finished(wish, size, store)
+                yield from _finished(wish, size, job, store)
             else:
                 yield from _worked(wish, size, job, store, back_end, stopped)
 
 
-def check_places(wish: Wish) -> None:
+def check_place(out: Path, sources: Sequence[str]) -> None:
     """Raises where OUT lies in a folder of photos: results would become photos of the next run."""
-    out = Path(wish.out).resolve()
-    for word in wish.sources:
+    resolved = Path(out).resolve()
+    for word in sources:
         place = Path(word).resolve() if "://" not in word else None
-        if place is not None and os.path.isdir(place) and out.is_relative_to(place):
+        if place is not None and os.path.isdir(place) and resolved.is_relative_to(place):
             raise ExplorerError(
-                f"{wish.out} lies in {word}, whose photos are read.", "Choose a folder beside it."
+                f"{out} lies in {word}, whose photos are read.", "Choose a folder beside it."
             )
 
 
@@ -201,15 +232,16 @@ def _settled(word: str) -> str:
     return word if "://" in word else str(Path(word).absolute())
 
 
-def _chunks(wish: Wish, size: int, problems: list[str]) -> Iterator[Chunk]:
-    photos = photos_of(wish.sources, problems)
+def _chunks(wish: Wish, size: int, job: FolderJob, problems: list[str]) -> Iterator[Chunk]:
+    photos = job.photos() if isinstance(job, OwnPhotos) else photos_of(wish.sources, problems)
     return cut(islice(photos, wish.limit) if wish.limit else photos, size)
 
 
-def _finished(wish: Wish, size: int, store: Store) -> Iterator[Step[Report]]:
+def _finished(wish: Wish, size: int, job: FolderJob, store: Store) -> Iterator[Step[Report]]:
     """Nothing is left to be done, if the photos are still the same ones."""
     problems: list[str] = []
-    store.check_listing(listing_of(chunk.digest for chunk in _chunks(wish, size, problems)))
+    chunks = _chunks(wish, size, job, problems)
+    store.check_listing(listing_of(chunk.digest for chunk in chunks))
     store.tidy()  # what a program that was killed may have left
     count = int(store.manifest.get("photos", 0))
     notes = (*problems, "The job was finished before: nothing was computed.")
@@ -225,20 +257,22 @@ def _worked(
     stopped: Callable[[], bool],
 ) -> Iterator[Step[Report]]:
     problems: list[str] = []
-    pace = _Pace()
-    listed = _Listed(_chunks(wish, size, problems), store)
-    with _Counter(wish) as counter:
-        for more in back_end.work(job, wish, listed, store, stopped):
-            pace.add(more)
+    pace, failed = _Pace(), _Failed()
+    listed = _Listed(_chunks(wish, size, job, problems), store)
+    with _Counter(wish, job) as counter:
+        for gain in back_end.work(job, wish, listed, store, stopped):
+            pace.add(gain.photos)
+            failed.add(gain.failures)
             if pace.due():
                 done = pace.done + listed.skipped
                 yield Step(
-                    Report(done, listed.skipped, pace.rate), done, counter.total,
+                    failed.told(Report(done, listed.skipped, pace.rate)), done, counter.total,
                     pace.words(counter.total - done if counter.total else 0),
                 )  # fmt: skip
     done = pace.done + listed.skipped
+    report = failed.told(Report(done, listed.skipped, pace.overall))
     if not listed.ended or store.count < listed.count:
-        yield Step(Report(done, listed.skipped, pace.overall), done, counter.total)
+        yield Step(report, done, counter.total)
         return
     if not listed.count:
         raise ExplorerError(
@@ -246,15 +280,51 @@ def _worked(
             problems[0] if problems else "Choose other photos.",
         )
     store.check_count(listed.count)
-    yield Step(Report(done, listed.skipped, pace.overall), done, done, "writing the result")
-    note = changed_note(store.finish(job))
+    writing = Step(report, done, done, "writing the result")
+    note = changed_note((yield from _aside(partial(store.finish, job), writing)))
     notes = [*problems, *back_end.notes, *([note] if note else [])]
     yield Step(_complete(store, done, listed.skipped, pace.overall, notes), done, done)
 
 
 def _complete(store: Store, done: int, skipped: int, rate: float, notes: Sequence[str]) -> Report:
     outputs = tuple(store.manifest.get("outputs", ()))
-    return Report(done, skipped, rate, True, tuple(store.failures()), tuple(notes), outputs)
+    failed = int(store.manifest.get("failures", 0))
+    return Report(done, skipped, rate, True, failed, store.failures(), tuple(notes), outputs)
+
+
+def _aside(
+    work: Callable[[Callable[[], bool]], T], step: Step[Report]
+) -> Generator[Step[Report], None, T]:
+    """What `work` gives on a thread; `step` is said meanwhile.
+
+    Its argument says whether it is to end, which is so when this generator is closed.
+    """
+    left = threading.Event()
+    with ThreadPoolExecutor(1, "explorer write") as pool:
+        future = pool.submit(work, left.is_set)
+        try:
+            yield step
+            while not wait_for([future], _OFTEN).done:
+                yield step
+            return future.result()
+        finally:
+            left.set()
+
+
+class _Failed:
+    """The failures of this run, the first of them by name."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._first: tuple[Failure, ...] = ()
+
+    def add(self, failures: tuple[Failure, ...]) -> None:
+        self._count += len(failures)
+        if room := MOST_FAILURES - len(self._first):
+            self._first += failures[:room]
+
+    def told(self, report: Report) -> Report:
+        return replace(report, failed=self._count, failures=self._first)
 
 
 class _Listed:
@@ -284,8 +354,8 @@ class _Listed:
 class _Counter:
     """Counts the photos beside the work, for the time that is left; `total` is 0 until it knows."""
 
-    def __init__(self, wish: Wish) -> None:
-        self._wish = wish
+    def __init__(self, wish: Wish, job: FolderJob) -> None:
+        self._wish, self._job = wish, job
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._count, name="explorer count")
         self.total = 0
@@ -301,7 +371,7 @@ class _Counter:
     def _count(self) -> None:
         try:
             count = 0
-            for chunk in _chunks(self._wish, 1000, []):
+            for chunk in _chunks(self._wish, 1000, self._job, []):
                 if self._stop.is_set():
                     return
                 count += len(chunk.photos)

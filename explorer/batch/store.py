@@ -1,38 +1,42 @@
 """The folder OUT of a folder job: its manifest, the chunks that are done, the merged result.
 
 Every chunk is one file that is written completely or not at all; its name holds a digest of its
-photos' names. `chunks/` goes once the result is there, which the manifest then says.
+photos' names. `chunks/` goes once the result is there, which the manifest then says, unless photos
+have failed: to try these again, the rows of the others are needed.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 import os
 import re
 import shutil
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from explorer.batch.job import digest_of, unpacked
+from explorer.batch.job import Failure, digest_of, unpacked
 from explorer.batch.opening import NO_STAMP, stamp_of
 from explorer.batch.outputs import csv_file
-from explorer.core.errors import ExplorerError
+from explorer.core.errors import Cancelled, ExplorerError
 from explorer.core.reading import display_name, unreadable
 from explorer.core.storage import checkpoint as files
 from explorer.core.storage.atomic import unwritable, write_bytes
 from explorer.core.storage.lock import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from explorer.batch.chunks import Chunk
     from explorer.batch.job import FolderJob, Row
 
 MANIFEST, CHUNKS, LOCK, FAILURES = "manifest.json", "chunks", "lock", "failures.csv"
+
+MOST_FAILURES = 1000
+"""So many are kept in memory; `FAILURES` has all of them."""
 
 _PER_FOLDER = 1000
 _NAME = re.compile(r"(\d+)-([0-9a-f]+)\.npz")
@@ -47,6 +51,7 @@ class Store:
         self._out, self._settings = out, dict(settings)
         self._chunks: dict[int, str] = {}
         self.manifest: dict[str, Any] = {}
+        self._left: Callable[[], bool] = bool
 
     # -- chunks -----------------------------------------------------------------------------------
 
@@ -94,15 +99,21 @@ class Store:
         there = all(os.path.lexists(self._out / name) for name in self._outputs())
         return bool(self.manifest.get("complete")) and there
 
-    def finish(self, job: FolderJob) -> list[str]:
+    def finish(self, job: FolderJob, left: Callable[[], bool] = bool) -> list[str]:
         """Merges the chunks into the result and lists the failures.
+
+        Args:
+            job: It merges.
+            left: Asked at each chunk: True breaks it off, and the result is not there.
 
         Returns:
             The addresses of files that are no longer those that were computed.
 
         Raises:
+            Cancelled: It was broken off.
             ExplorerError: It cannot be written; the chunks are still there.
         """
+        self._left = left
         for name in self._outputs():
             _remove(self._out / name)  # of an earlier run whose result was damaged
         outputs = list(job.merge(self.rows, self._out))
@@ -119,8 +130,30 @@ class Store:
         return changed
 
     def tidy(self) -> None:
-        """Removes the chunks of a finished job."""
-        shutil.rmtree(self._out / CHUNKS, ignore_errors=True)
+        """Removes the chunks of a finished job without failures."""
+        if not self.manifest.get("failures"):
+            shutil.rmtree(self._out / CHUNKS, ignore_errors=True)
+
+    def retry(self) -> None:
+        """Forgets the chunks with a photo that has failed: they are computed again.
+
+        Whole chunks, for a batch depends on all of its photos: the result is what it would be if
+        none of them had failed the first time.
+
+        Raises:
+            ExplorerError: The manifest cannot be written.
+        """
+        if self.manifest.get("complete"):
+            if not self.manifest.get("failures"):
+                return
+            self.manifest["complete"] = False
+            self._save()
+        for number, digest in sorted(self._chunks.items()):
+            place = self._place(number, digest)
+            chunk = files.read(place)
+            if chunk is None or any(row.reason for row in unpacked(chunk)):
+                place.unlink(missing_ok=True)
+                del self._chunks[number]
 
     def check_listing(self, listing: str) -> None:
         """Raises where a finished job was done on other photos."""
@@ -137,14 +170,15 @@ class Store:
         if len(self._chunks) != chunks:
             raise self._other_photos()
 
-    def failures(self) -> list[tuple[str, str]]:
-        """Names and reasons of a finished job."""
+    def failures(self) -> tuple[Failure, ...]:
+        """The first `MOST_FAILURES` of a finished job."""
         try:
-            text = (self._out / FAILURES).read_text("utf-8", "surrogateescape")
-        except OSError:
-            return []
-        rows = list(csv.reader(io.StringIO(text, newline="")))
-        return [(row[0], row[1]) for row in rows[1:] if len(row) == 2]
+            place = self._out / FAILURES
+            with place.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+                rows = islice(csv.reader(file), 1, MOST_FAILURES + 1)
+                return tuple(Failure(*row) for row in rows if len(row) == len(Failure._fields))
+        except (OSError, csv.Error):
+            return ()
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -153,14 +187,14 @@ class Store:
         photos = failed = 0
         changed: dict[str, None] = {}
         with csv_file(self._out / FAILURES) as write:
-            write(("photo", "reason"))
+            write(("photo", "reason", "file"))
             for chunk in self._read():
                 changed.update(dict.fromkeys(_changed(chunk)))
-                for row in unpacked(chunk):
+                for row, address in zip(unpacked(chunk), chunk.content["addresses"], strict=True):
                     photos += 1
                     if row.reason:
                         failed += 1
-                        write((row.name, row.reason))
+                        write(Failure(row.name, row.reason, address))
         return photos, failed, list(changed)
 
     def _outputs(self) -> list[str]:
@@ -174,6 +208,8 @@ class Store:
 
     def _read(self) -> Iterator[files.Checkpoint]:
         for number in range(len(self._chunks)):
+            if self._left():
+                raise Cancelled
             place = self._place(number, self._chunks[number])
             chunk = files.read(place)
             if chunk is None:

@@ -10,13 +10,13 @@ from explorer import __version__
 from explorer.batch.chunks import Chunk, computed
 from explorer.batch.job import Recipe, digest_of, settings_of
 from explorer.batch.photos import Photo
-from explorer.batch.run import encoded_part
+from explorer.batch.run import encoded_part, failures_in
 from explorer.core.errors import ExplorerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from explorer.batch.job import FolderJob
+    from explorer.batch.job import Failure, FolderJob
 
 _lock = threading.Lock()
 """One network computes at a time, in however many threads the worker has."""
@@ -40,6 +40,7 @@ class Reply(NamedTuple):
     """What came of it: the bytes of a chunk's file or the settings, else a problem and a hint."""
 
     data: bytes = b""
+    failures: Sequence[Failure] = ()
     settings: Mapping[str, Any] | None = None
     problem: str = ""
     hint: str = ""
@@ -73,7 +74,7 @@ def work(order: Order, number: int, photos: Sequence[Sequence[Any]]) -> Reply:
             parts = computed(job, [chunk], batch=order.batch, decoders=order.decoders)
             for part in parts:
                 if part.rows:
-                    return Reply(encoded_part(part))
+                    return Reply(encoded_part(part), failures_in(part))
     except ExplorerError as error:
         return Reply(problem=error.message, hint=error.hint)
     raise AssertionError("a chunk without photos")

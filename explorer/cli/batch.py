@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from explorer.batch.run import BackEnd, Report, Wish
+    from explorer.core.network_info import Task
 
 _WIDTH = 78
 
-JOBS = ("predict", "embed", "render")
+JOBS = ("predict", "embed", "index", "evaluate", "render")
+_OF_VIEWS = ("predict", "render")
+_OF_LAYERS = ("embed", "index")
 
 _SHOWN = 5
 """Failures that are printed; the file lists them all."""
@@ -41,11 +44,16 @@ EPILOG = f"""\
 {textwrap.fill(SOURCES, _WIDTH)}
 
 predict writes coco, coco-polygons, yolo, voc, png (class masks), csv or
-parquet; embed npy or parquet; render png, jpg or webp.
+parquet; embed npy or parquet; index features (for Similar images) or peaks
+(for Top patches); render png, jpg or webp; evaluate, whose SOURCE is a data set
+as for `explorer evaluate`, writes report.json and .csv.
 
 examples:
   explorer batch predict photos/ -o boxes/ --view detections --format yolo
   explorer batch embed photos/ -o features/ --network efficientnet-lite0
+  explorer batch index photos/ -o index/ --network efficientnet-lite0
+  explorer batch index photos/ -o index-2/ --known index/
+  explorer batch evaluate coco/instances.json -o metrics/ --network lite-fasterrcnn
   explorer batch render 'photos/**/*.jpg' -o pictures/ --view feature_maps
   explorer batch predict s3://bucket/photos -o boxes/ --cluster tcp://host:8786
 """
@@ -82,9 +90,18 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="a parameter of the view; may be repeated",
     )  # fmt: skip
     what.add_argument(
-        "--layer", metavar="NAME", help="layer of embed (default: the input of the head)"
-    )
+        "--layer", metavar="NAME",
+        help="layer of embed and index (default: the input of the head)",
+    )  # fmt: skip
+    what.add_argument(
+        "--known", metavar="OUT",
+        help="index: an earlier index; only photos that are new or were replaced are computed",
+    )  # fmt: skip
     what.add_argument("--whole", action="store_true", help="embed: no mean over the positions")
+    what.add_argument("--images", metavar="DIR", help="evaluate: folder of the annotated photos")
+    what.add_argument(
+        "--eleven-point", action="store_true", help="evaluate: also the 11-point AP of VOC"
+    )
     what.add_argument("--width", type=int, metavar="PX", help="render: width of the pictures")
     what.add_argument("--theme", choices=("light", "dark"), default="light", help="render: colors")
     what.add_argument("--pane", metavar="NAME", help="render: only this pane")
@@ -102,6 +119,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="photos per file of intermediate results (default: 16 to 128, by job)",
     )  # fmt: skip
     how.add_argument("--limit", type=int, default=0, metavar="K", help="only the first K photos")
+    how.add_argument(
+        "--retry", action="store_true", help="try photos again that failed in an earlier run"
+    )
     how.add_argument("--threads", type=int, default=0, metavar="N", help="threads of the network")
     how.add_argument(
         "--decoders", type=int, default=0, metavar="N", help="threads that decode (default: 2 to 8)"
@@ -148,11 +168,19 @@ def _check(args: argparse.Namespace) -> None:
             )
     if args.width is not None and not 160 <= args.width <= 16_000:
         raise ExplorerError(f"--width {args.width} is out of range.", "It takes 160 to 16000.")
-    if args.job == "embed" and (args.view or args.settings):
-        raise ExplorerError("embed takes no view.", "Choose a layer with --layer.")
-    if args.job != "embed" and (args.layer or args.whole):
-        raise ExplorerError(f"{args.job} takes no layer.", "Choose a view with --view.")
-    if args.job != "embed" and not args.view:
+    if args.job == "evaluate" and (len(args.sources) > 1 or args.format):
+        raise ExplorerError("evaluate takes one data set and no format.", "It writes JSON and CSV.")
+    if args.job != "evaluate" and (args.images or args.eleven_point):
+        raise ExplorerError(f"{args.job} takes no ground truth.", "Leave out its options.")
+    if args.job not in _OF_LAYERS and (args.layer or args.whole):
+        raise ExplorerError(f"{args.job} takes no layer.", "Leave --layer and --whole out.")
+    if args.job != "embed" and args.whole:
+        raise ExplorerError(f"{args.job} does not take --whole.", "embed does.")
+    if args.job != "index" and args.known:
+        raise ExplorerError(f"{args.job} does not take --known.", "index does.")
+    if args.job not in _OF_VIEWS and (args.view or args.settings):
+        raise ExplorerError(f"{args.job} takes no view.", "Leave --view and --set out.")
+    if args.job in _OF_VIEWS and not args.view:
         raise ExplorerError(f"{args.job} needs a view.", "`explorer list views` names them.")
 
 
@@ -162,8 +190,14 @@ def _wish(args: argparse.Namespace) -> Wish:
     from explorer.jobs import FOLDER_JOBS
 
     params: dict[str, Any] = {"threads": args.threads, "format": args.format}
-    if args.job == "embed":
-        params |= {"spec": _embedding(args), "layer": args.layer or "", "whole": args.whole}
+    if args.job in _OF_LAYERS:
+        params |= {"spec": _spec(args, "classification"), "layer": args.layer or ""}
+        if args.job == "embed":
+            params["whole"] = args.whole
+        elif args.known:
+            params["known"] = str(paths.local(args.known, "--known").absolute())
+    elif args.job == "evaluate":
+        params = {"threads": args.threads, **_evaluation(args)}
     else:
         from explorer import views
 
@@ -180,22 +214,40 @@ def _wish(args: argparse.Namespace) -> Wish:
     sources = tuple(_source(word) for word in args.sources)
     out = paths.local(args.out, "-o")
     recipe = Recipe(FOLDER_JOBS[args.job], params)
-    return Wish(recipe, sources, out, args.batch, args.chunk, args.limit)
+    limit = 0 if args.job == "evaluate" else args.limit  # there, a part is drawn at random
+    return Wish(recipe, sources, out, args.batch, args.chunk, limit, args.retry)
 
 
 def _source(word: str) -> str:
     return word if "://" in word else str(paths.local(word, "SOURCE"))
 
 
-def _embedding(args: argparse.Namespace) -> dict[str, Any]:
+def _evaluation(args: argparse.Namespace) -> dict[str, Any]:
+    from explorer.evaluation.datasets import likely_task
+
+    data = paths.existing(args.sources[0], "SOURCE")
+    images = paths.existing(args.images, "--images") if args.images else None
+    return {
+        "spec": _spec(args, likely_task(data)),
+        "data": str(data.absolute()),
+        "images": None if images is None else str(images.absolute()),
+        "limit": args.limit,
+        "eleven_point": args.eleven_point,
+    }
+
+
+def _spec(args: argparse.Namespace, task: Task) -> dict[str, Any]:
+    """The network that was asked for, else the usual one for the task."""
     from explorer.core.network_info import NetworkSpec
     from explorer.networks import catalog
 
     name = network_name(args)
     if name is None and (not args.weights or args.weights == catalog.NO_WEIGHTS):
-        entry = catalog.default_for("classification")
+        entry = catalog.default_for(task)
         if entry is None:
-            raise ExplorerError("No network is available.", "Choose one with --network.")
+            raise ExplorerError(
+                f"No network for {task} is available.", "Choose one with --network."
+            )
         name = entry.name
     if name:
         catalog.find(name)
@@ -204,9 +256,9 @@ def _embedding(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _back_end(args: argparse.Namespace) -> BackEnd:
-    from explorer.batch.run import Local
+    from explorer.batch.run import Local, usual_decoders
 
-    decoders = args.decoders or min(8, max(2, (os.cpu_count() or 2) // 2))
+    decoders = args.decoders or usual_decoders()
     if args.cluster is None:
         return Local(decoders)
     from explorer.batch.cluster import Cluster
@@ -243,9 +295,9 @@ def _tell(report: Report, wish: Wish) -> int:
             f"stopped after {quantity(report.done, 'photo')}; the same command resumes the job."
         )
         return 130
-    for name, reason in report.failures[:_SHOWN]:
+    for name, reason, _ in report.failures[:_SHOWN]:
         complain(reason if os.path.basename(name) in reason else f"{name}: {reason}")
-    failed = len(report.failures)
+    failed = report.failed
     if failed > _SHOWN:
         complain(f"and {failed - _SHOWN:,} more: {wish.out / 'failures.csv'}")
     for name in report.outputs:

@@ -21,7 +21,7 @@ NEEDED = (
     "pyqtgraph", "opencv-contrib-python-headless", "scikit-image", "scikit-learn",
     "cv2-enumerate-cameras", "mss", "faster-coco-eval",
 )  # fmt: skip
-OPTIONAL = ("pillow-heif", "av", "captum", "timm", "onnxruntime")
+OPTIONAL = ("fast-sugiyama", "pillow-heif", "av", "captum", "timm", "onnxruntime")
 
 _BAD_QT = {
     "6.9.1": "breaks the plots",

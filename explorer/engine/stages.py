@@ -88,16 +88,16 @@ def activation_of(
     )
 
 
-def layer_input_of(scene: Scene, layer: str) -> LayerInput:
+def layer_input_of(scene: Scene, layer: str, *, call: int = 0) -> LayerInput:
     """What `layer` was given for the scene's photo; nothing behind it is computed.
 
     Raises:
         ExplorerError: When the layer is unknown, was not called, or was given no tensor.
     """
     return scene.memo(
-        ("layer input", layer),
+        ("layer input", layer, call),
         lambda: layer_input(
-            scene.network.module, scene.shown(scene.input()), layer, frame=scene.frame
+            scene.network.module, scene.shown(scene.input()), layer, frame=scene.frame, call=call
         ),
     )
 

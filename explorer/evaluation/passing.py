@@ -6,30 +6,23 @@ import hashlib
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from explorer.core.errors import ExplorerError
 from explorer.core.storage.checkpoint import Checkpoint
-from explorer.engine.scene import checked
-from explorer.evaluation.scores import Look
 from explorer.networks.hooks import interruptible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    import numpy as np
-    from torch import Tensor
-
-    from explorer.evaluation.cases import Case, Truth
+    from explorer.evaluation.folder_job import Evaluate, Item
     from explorer.evaluation.scores import Score
-    from explorer.networks.network import Network
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 
 _MOST_VALUES = 16 * 3 * 224 * 224
 _MOST_AT_ONCE = 64
@@ -62,16 +55,11 @@ class Pass:
         seconds: Of work, those of earlier runs included.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        cases: Sequence[Case],
-        score: Score,
-        cancelled: Callable[[], bool],
-    ) -> None:
-        self._network, self._cases, self._score = network, cases, score
+    def __init__(self, job: Evaluate, score: Score, cancelled: Callable[[], bool]) -> None:
+        self._job, self._score = job, score
+        self._network, self._cases = job.network, job.cases
         self._cancelled = cancelled
-        self._waiting: list[tuple[Look, Tensor]] = []
+        self._waiting: list[Item] = []
         self._flops = 0  # of one photo, as soon as one went through alone
         self._mark = _Mark()
         self.done = self.left_out = 0
@@ -81,15 +69,15 @@ class Pass:
     def look_at_next(self) -> None:
         """Reads the next photo; the network runs when enough of one size have come."""
         began = time.perf_counter()
-        look = self._loaded(self.done)
-        if look is not None:
-            if self._waiting and self._waiting[0][1].shape != look[1].shape:
+        item = self._loaded(self.done)
+        if item is not None:
+            if self._waiting and self._waiting[0].values.shape != item.values.shape:
                 self._flush()  # of the photos before this one
                 self._set_mark()
-            self.left_out += look[0].truth.left_out
-            self._waiting.append(look)
+            self.left_out += item.look.truth.left_out
+            self._waiting.append(item)
         self.done += 1
-        full = bool(self._waiting) and len(self._waiting) >= self._at_once(self._waiting[0][1])
+        full = bool(self._waiting) and len(self._waiting) >= self._at_once(self._waiting[0])
         if full or (self._waiting and self.done == len(self._cases)):
             self._flush()
         self.seconds += time.perf_counter() - began
@@ -126,7 +114,7 @@ class Pass:
                 float(content["seconds"]),
             )  # fmt: skip
             flops = int(content["flops"])
-            self._score.restore(state.arrays)
+            self._score.extend(state.arrays)
         except (KeyError, ValueError, TypeError) as error:
             log.warning("the state of an evaluation cannot be used: %s", error)
             return False
@@ -146,51 +134,30 @@ class Pass:
 
     # -- the work ---------------------------------------------------------------------------------
 
-    def _loaded(self, number: int) -> tuple[Look, Tensor] | None:
-        case = self._cases[number]
+    def _loaded(self, number: int) -> Item | None:
         try:
-            pixels, truth = case.load()
-            _same_size(pixels, truth)
+            return self._job.item(number)
         except ExplorerError as error:
-            self.skipped.append((case.name, error.message))
+            self.skipped.append((self._cases[number].name, error.message))
             return None
-        preprocess = self._network.preprocess
-        values = preprocess(pixels)
-        height, width = pixels.shape[:2]
-        frame = preprocess.frame(height, width)
-        return Look(number, truth, frame, (height, width), tuple(values.shape[-2:])), values
 
-    def _at_once(self, values: Tensor) -> int:
+    def _at_once(self, item: Item) -> int:
         """How many photos of this size go through together; a detector takes one at a time."""
-        network = self._network
-        if not network.preprocess.batched or network.info.task == "segmentation":
-            return 1
-        if not self._flops:
+        if self._job.alike(item) is None or not self._flops:
             return 1  # the first one goes alone and is measured
-        most = _MOST_FLOPS.get(network.device.type, _MOST_FLOPS_ELSEWHERE)
-        room = min(_MOST_VALUES // values.numel(), int(most / self._flops), _MOST_AT_ONCE)
+        most = _MOST_FLOPS.get(self._network.device.type, _MOST_FLOPS_ELSEWHERE)
+        room = min(_MOST_VALUES // item.values.numel(), int(most / self._flops), _MOST_AT_ONCE)
         return max(room, 1)
 
     def _flush(self) -> None:
         network = self._network
-        values = torch.cat([values for _, values in self._waiting])
-        values = values.to(network.device, network.dtype)
         with interruptible(network.module, self._cancelled):
             if self._flops or not network.preprocess.batched:
-                output = _output(network, values)
+                rows = self._job.rows(self._waiting)
             else:
                 with FlopCounterMode(display=False) as counter:
-                    output = _output(network, values)
-                self._flops = max(counter.get_total_flops() // len(values), 1)
-        self._score.add([look for look, _ in self._waiting], output)
+                    rows = self._job.rows(self._waiting)
+                self._flops = max(counter.get_total_flops() // len(rows), 1)
+        for row in rows:
+            self._score.extend(row.arrays)
         self._waiting.clear()
-
-
-def _same_size(pixels: np.ndarray[Any, Any], truth: Truth) -> None:
-    if truth.mask is not None and truth.mask.shape != pixels.shape[:2]:
-        raise ExplorerError("Its mask has a different size.")
-
-
-@torch.no_grad()
-def _output(network: Network, values: Tensor) -> Any:
-    return checked(network.module(values if network.preprocess.batched else [values[0]]))

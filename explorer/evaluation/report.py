@@ -64,7 +64,7 @@ class Report:
         matched: The data's class -> the network's.
         left_out: The data's classes that the network does not have.
         skipped: Photos that could not be read, with the reason.
-        seconds: Of work.
+        seconds: Of work; 0 = not measured.
         notes: Sentences for the user.
         complete: All photos were evaluated.
         info: Of the network.
@@ -110,7 +110,7 @@ class Report:
             "by_class": {name: dict(row) for name, row in self.by_class.items()},
             "skipped": [{"photo": name, "reason": reason} for name, reason in self.skipped],
             "notes": list(self.notes),
-            "seconds": round(self.seconds, 2),
+            **({"seconds": round(self.seconds, 2)} if self.seconds else {}),
             "complete": self.complete,
         }
 

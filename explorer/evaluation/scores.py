@@ -79,13 +79,15 @@ class Score(Protocol):
         """What is kept of every photo so far, for curves, confusions and the worst first."""
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All counts so far, as `restore` takes them: they can be kept in a file."""
+        """All counts so far, as `extend` takes them: they can be kept in a file."""
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Resumes from what `arrays` gave.
+    def extend(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Adds the photos of another score, whose `arrays` these are.
+
+        Photo after photo, or all at once: the metrics are the same to the last bit.
 
         Raises:
-            KeyError, ValueError: They are from another kind of score.
+            KeyError, ValueError: They are from another kind of score; nothing is added.
         """
 
 
@@ -106,11 +108,11 @@ class Names:
     def __init__(self, classes: int) -> None:
         # Photos, top-1 correct, top-5 correct; with a box, class and box correct, one of five so
         self._counts = np.zeros((classes, 6), np.int64)
-        self._localizes = False
-        # Of every photo: its number, true and predicted class, and the probabilities of the
-        # predicted and of the true class
-        self._each: list[tuple[int, int, int]] = []
-        self._p: list[tuple[float, float]] = []
+        # Of every photo: its number, true and predicted class, the rank of the true one from 0, and
+        # whether the box is correct (-1 = it has none)
+        self._each: list[list[int]] = []
+        # The probabilities of the predicted and of the true class
+        self._p: list[list[float]] = []
 
     @property
     def photos(self) -> int:
@@ -133,41 +135,30 @@ class Names:
                 "Choose weights that fit the class names.",
             )
         place = ranks(logits, labels)
-        for row, found in zip((0, 1, 2), (place >= 0, place < 1, place < 5), strict=True):
-            np.add.at(self._counts[:, row], labels[found], 1)
-        self._keep(looks, logits, labels)
+        located = np.full(len(looks), -1)
         if isinstance(output, dict) and "boxes" in output:
-            self._localizes = True
             boxes = output.get("boxes_per_class", output["boxes"][:, None])
             every = boxes.detach().float().cpu().numpy()
-            for look, each, rank in zip(looks, every, place.tolist(), strict=True):
+            for row, (look, each) in enumerate(zip(looks, every, strict=True)):
                 # All classes share one box, or each has its own.
-                self._locate(look, each[look.truth.label if len(each) > 1 else 0], rank)
-
-    def _keep(
-        self, looks: Sequence[Look], logits: NDArray[np.float32], labels: NDArray[np.int64]
-    ) -> None:
+                located[row] = _located(look, each[look.truth.label if len(each) > 1 else 0])
         p = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
         p /= p.sum(axis=1, keepdims=True)
         rows, predicted = np.arange(len(labels)), logits.argmax(axis=1)
-        numbers = (look.number for look in looks)
-        self._each += zip(numbers, labels.tolist(), predicted.tolist(), strict=True)
-        self._p += zip(p[rows, predicted].tolist(), p[rows, labels].tolist(), strict=True)
+        numbers = [look.number for look in looks]
+        self._take(
+            np.column_stack([numbers, labels, predicted, place, located]).astype(np.int64),
+            np.column_stack([p[rows, predicted], p[rows, labels]]),
+        )
 
-    def _locate(self, look: Look, box: NDArray[np.float32], rank: int) -> None:
-        """Counts the box of the true class, which comes at `rank`: only that one can be correct."""
-        objects = look.truth.objects
-        if objects is None:
-            return
-        mine = objects.labels == look.truth.label
-        height, width = look.input_size
-        inside = box * np.array([width, height, width, height], np.float32)
-        there = look.frame.inverse().boxes(inside[None])
-        cover = overlaps(there, objects.xyxy[mine], objects.crowd[mine])
-        self._counts[look.truth.label, 3] += 1
-        near = bool(cover.max(initial=0.0) >= 0.5)
-        self._counts[look.truth.label, 4] += near and rank < 1
-        self._counts[look.truth.label, 5] += near and rank < 5
+    def _take(self, each: NDArray[np.int64], p: NDArray[np.float64]) -> None:
+        _, labels, _, place, located = each.T
+        first, five, right = place < 1, place < 5, located > 0
+        kinds = (place >= 0, first, five, located >= 0, first & right, five & right)
+        for column, found in enumerate(kinds):
+            np.add.at(self._counts[:, column], labels[found], 1)
+        self._each += each.tolist()
+        self._p += p.tolist()
 
     def figures(self, classes: Sequence[str]) -> Figures:
         """See `Score`."""
@@ -182,7 +173,7 @@ class Names:
     def _row(self, counts: NDArray[np.int64]) -> dict[str, float]:
         photos, first, five, boxes, located, one_located = counts.tolist()
         row = {"top1": first / max(photos, 1), "top5": five / max(photos, 1)}
-        if self._localizes and boxes:
+        if boxes:
             row["localization_error"] = 1 - located / boxes
             row["localization_error_top5"] = 1 - one_located / boxes
         return row
@@ -190,24 +181,23 @@ class Names:
     def measures(self) -> LabelMeasures:
         """See `Score`."""
         arrays = self.arrays()
-        return LabelMeasures(*arrays["each"].T, *arrays["p"].T)
+        return LabelMeasures(*arrays["each"][:, :3].T, *arrays["p"].T)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """See `Score`."""
         return {
-            "counts": self._counts.copy(),
-            "localizes": np.array(self._localizes),
-            "each": np.array(self._each, np.int64).reshape(-1, 3),
+            "each": np.array(self._each, np.int64).reshape(-1, 5),
             "p": np.array(self._p, np.float64).reshape(-1, 2),
         }
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def extend(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """See `Score`."""
-        localizes, each, p = bool(arrays["localizes"]), arrays["each"], arrays["p"]
-        _put(self._counts, arrays["counts"])
-        self._localizes = localizes
-        self._each = [(int(a), int(b), int(c)) for a, b, c in each]
-        self._p = [(float(a), float(b)) for a, b in p]
+        each, p = arrays["each"], arrays["p"]
+        if each.shape != (len(p), 5) or p.shape != (len(each), 2):
+            raise ValueError(f"photos of shape {each.shape} with probabilities of {p.shape}")
+        if each[:, 1].max(initial=0) >= len(self._counts):
+            raise ValueError(f"there are {len(self._counts)} classes")
+        self._take(each.astype(np.int64), p.astype(np.float64))
 
 
 class Boxes:
@@ -274,7 +264,7 @@ class Boxes:
             "found_scores": _joined([photo.scores for photo in found]),
         }
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def extend(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """See `Score`."""
         objects, boxes = arrays["objects"], arrays["boxes"]
         numbers = [int(number) for number in arrays["numbers"]]
@@ -286,11 +276,13 @@ class Boxes:
             np.split(arrays[f"found_{name}"], np.cumsum(boxes)[:-1])
             for name in ("xyxy", "labels", "scores")
         ]
-        if len(objects):
-            self._truth = [Objects(*parts) for parts in zip(*truth, strict=True)]
-            self._found = [Found(*parts) for parts in zip(*found, strict=True)]
-        self._numbers = numbers
-        self.objects = sum(int((~photo.passed).sum()) for photo in self._truth)
+        if not len(objects):
+            return
+        photos = [Objects(*parts) for parts in zip(*truth, strict=True)]
+        self._found += [Found(*parts) for parts in zip(*found, strict=True)]
+        self._truth += photos
+        self._numbers += numbers
+        self.objects += sum(int((~photo.passed).sum()) for photo in photos)
 
 
 class Pixels:
@@ -352,40 +344,57 @@ class Pixels:
 
     def measures(self) -> PixelMeasures:
         """See `Score`."""
-        arrays = self.arrays()
-        numbers, iou, share = arrays["each"].T
-        return PixelMeasures(arrays["confusion"], numbers.astype(np.int64), iou, share)
+        numbers, iou, share = np.array(self._each, np.float64).reshape(-1, 3).T
+        return PixelMeasures(self._counts.copy(), numbers.astype(np.int64), iou, share)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """See `Score`."""
-        none = np.zeros((0, 0), np.int64)
-        counts = none if self._confusion is None else self._confusion.counts.copy()
-        each = np.array(self._each, np.float64).reshape(-1, 3)
+        """See `Score`: of the matrix what is not 0, each with its row and column."""
+        counts = self._counts
+        rows, columns = np.nonzero(counts)
+        met = np.flatnonzero(self._borders[:, 1])
         return {
-            "confusion": counts,
-            "each": each,
-            "photos": np.array(self.photos),
-            "borders": self._borders.copy(),
+            "sizes": np.array([len(counts)]),
+            "photos": np.array([self.photos]),
+            "confusion": np.column_stack([rows, columns, counts[rows, columns]]),
+            "each": np.array(self._each, np.float64).reshape(-1, 3),
+            "borders": np.column_stack([met, self._borders[met]]),
         }
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def extend(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """See `Score`."""
-        counts, each, photos = arrays["confusion"], arrays["each"], int(arrays["photos"])
-        borders = arrays["borders"]
-        if borders.shape != (len(counts), 2):
-            raise ValueError(f"borders of shape {borders.shape} for {len(counts)} classes")
-        if len(counts):
-            confusion = Confusion(len(counts))
-            _put(confusion.counts, counts)
-            self._confusion = confusion
-        self.photos, self._borders = photos, borders.astype(np.float64)
-        self._each = [(int(number), float(iou), float(share)) for number, iou, share in each]
+        rows, columns, counts = arrays["confusion"].T
+        labels, scores, photos = arrays["borders"].T
+        each, done = arrays["each"].reshape(-1, 3), int(arrays["photos"].sum())
+        size = int(arrays["sizes"].max(initial=0))
+        own = len(self._counts) or size
+        highest = max(a.max(initial=-1) for a in (rows, columns, labels))
+        if size not in (0, own) or highest >= own:
+            raise ValueError(f"{size} classes, {own} before")
+        if self._confusion is None and size:
+            self._confusion = Confusion(size)
+            self._borders = np.zeros((size, 2))
+        np.add.at(self._counts, (rows, columns), counts)
+        np.add.at(self._borders, labels.astype(np.int64), np.column_stack([scores, photos]))
+        self.photos += done
+        self._each += [(int(number), float(iou), float(share)) for number, iou, share in each]
+
+    @property
+    def _counts(self) -> NDArray[np.int64]:
+        """(classes, classes); (0, 0) before the first photo."""
+        return np.zeros((0, 0), np.int64) if self._confusion is None else self._confusion.counts
 
 
-def _put(place: NDArray[np.int64], values: NDArray[Any]) -> None:
-    if values.shape != place.shape:
-        raise ValueError(f"counts of shape {values.shape} where {place.shape} are needed")
-    place[...] = values
+def _located(look: Look, box: NDArray[np.float32]) -> int:
+    """Whether the box of the true class meets an object of it; -1 = none is known."""
+    objects = look.truth.objects
+    if objects is None:
+        return -1
+    mine = objects.labels == look.truth.label
+    height, width = look.input_size
+    inside = box * np.array([width, height, width, height], np.float32)
+    there = look.frame.inverse().boxes(inside[None])
+    cover = overlaps(there, objects.xyxy[mine], objects.crowd[mine])
+    return int(cover.max(initial=0.0) >= 0.5)
 
 
 def _joined(parts: Sequence[NDArray[Any]], empty: tuple[int, ...] = (0,)) -> NDArray[Any]:

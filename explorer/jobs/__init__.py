@@ -8,6 +8,7 @@ from explorer.core.settings import data_folder
 KINDS = {
     "evaluation": "explorer.evaluation.background:job",
     "fine_tune": "explorer.training.tuning.background:job",
+    "folder": "explorer.jobs.background:job",
 }
 """The kinds of background jobs by name: only these are run, and resumed after a restart. The
 function is imported when the first job of its kind runs; see `core.jobs`."""
@@ -15,6 +16,8 @@ function is imported when the first job of its kind runs; see `core.jobs`."""
 FOLDER_JOBS = {
     "predict": "explorer.jobs.folder:predict",
     "embed": "explorer.batch.embed:embed",
+    "index": "explorer.batch.index.job:index",
+    "evaluate": "explorer.evaluation.folder_job:evaluate",
     "render": "explorer.jobs.folder:render",
 }
 """By name the function that makes a folder job from its parameters; see `batch.job`."""

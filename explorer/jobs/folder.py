@@ -13,6 +13,7 @@ from explorer.batch.opening import open_photo
 from explorer.batch.outputs import write_coco, write_csv, write_files, write_labels, write_masks
 from explorer.batch.parquet import check_parquet, write_records
 from explorer.batch.ready import (
+    entry_of,
     loaded,
     network_settings,
     out_of_memory_told,
@@ -129,7 +130,7 @@ class _Viewed:
             values = torch.cat([item.values for item in items if item.values is not None])
             output = _batch_output(self.network, values)
         for number, item in enumerate(items):
-            yield self._answer(item, _entry(output, number))
+            yield self._answer(item, entry_of(output, number))
 
     def _answer(self, item: _Item, output: Any) -> FinishedAnswer:
         network, image = self.network, item.image
@@ -158,18 +159,6 @@ class _Viewed:
 @torch.no_grad()
 def _batch_output(network: Network, values: Tensor) -> Any:
     return checked(network.module(values.to(network.device, network.dtype)))
-
-
-def _entry(output: Any, number: int) -> Any:
-    """One photo's part of the output of a batch, with a batch of one."""
-    if isinstance(output, torch.Tensor):
-        return output[number : number + 1]
-    if isinstance(output, dict):
-        return type(output)((key, _entry(value, number)) for key, value in output.items())
-    if isinstance(output, (list, tuple)):
-        parts = [_entry(value, number) for value in output]
-        return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
-    return output
 
 
 # -- predict --------------------------------------------------------------------------------------
@@ -264,9 +253,13 @@ class Predict:
         arrays = {"xyxy": boxes.xyxy}
         if boxes.scores is not None:
             arrays["scores"] = boxes.scores
-        size = {"width": image.width, "height": image.height}
-        masks = {"outlines": list(boxes.outlines)} if "coco" in self._format else {}
-        return Row({**size, "labels": list(boxes.labels), **masks}, arrays)
+        content = {"width": image.width, "height": image.height, "labels": list(boxes.labels)}
+        if "coco" in self._format:
+            content["outlines"] = list(boxes.outlines)
+            if boxes.keypoints is not None:
+                content["keypoint_names"] = list(boxes.keypoint_names)
+                arrays["keypoints"] = boxes.keypoints
+        return Row(content, arrays)
 
 
 def _plain(value: Any) -> Any:

@@ -1,13 +1,14 @@
 """Looking into a forward pass: the only place where hooks are put on a module.
 
-All helpers remove what they added whatever happens inside. All but `rerouted` return None from
-every hook, so a network's output is the same with and without them.
+All helpers remove what they added whatever happens inside. But for `replaced`, whose purpose that
+is, they return None from every hook, so a network's output is the same with and without them.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -73,12 +74,7 @@ def captured(
     Raises:
         ExplorerError: When the network has no such layer.
     """
-    known = dict(module.named_modules())
-    missing = [name for name in layers if name not in known]
-    if missing:
-        raise ExplorerError(
-            f"This network has no layer {missing[0]!r}.", "Choose a layer from its list."
-        )
+    found = {name: _named(module, name) for name in layers}
     records: dict[str, list[Any]] = {name: [] for name in layers}
     keep = convert or (Tensor.clone if keep_graph else lambda tensor: tensor.detach().clone())
 
@@ -91,7 +87,7 @@ def captured(
     handles = []
     try:
         for name in layers:
-            handles.append(known[name].register_forward_hook(recorder(name)))
+            handles.append(found[name].register_forward_hook(recorder(name)))
         yield records
     finally:
         for handle in handles:
@@ -99,28 +95,80 @@ def captured(
 
 
 @contextmanager
-def rerouted(
-    module: nn.Module, changes: Mapping[str, Callable[[Tensor], Tensor]]
-) -> Iterator[None]:
-    """What the named layers output goes on changed, at every call inside the `with`.
+def replaced(module: nn.Module, changes: Mapping[str, Callable[[Any, int], Any]]) -> Iterator[None]:
+    """Inside the `with` named layers give what is made of their output.
 
     Args:
         module: The network.
-        changes: By the dotted name of a layer what is made of every tensor of its output. A clone
-            leaves the network's output as it is, and whoever made it has the record from before an
-            in-place operation, with its graph.
+        changes: By the dotted name of a layer ``(output, call) -> output``; calls of the layer are
+            counted from 0. It must not write into the output: what follows may need it unchanged.
 
     Raises:
         ExplorerError: When the network has no such layer.
     """
 
-    def changer(change: Callable[[Tensor], Tensor]) -> Callable[[nn.Module, Any, Any], Any]:
-        return lambda _module, _inputs, output: map_tensors(output, change)
+    def changer(change: Callable[[Any, int], Any]) -> Callable[[nn.Module, Any, Any], Any]:
+        calls = itertools.count()
+        return lambda _module, _inputs, output: change(output, next(calls))
 
-    handles = []
+    handles: list[RemovableHandle] = []
     try:
         for name, change in changes.items():
             handles.append(_named(module, name).register_forward_hook(changer(change)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def rerouted(
+    module: nn.Module, changes: Mapping[str, Callable[[Tensor], Tensor]]
+) -> AbstractContextManager[None]:
+    """As `replaced`, with ``tensor -> tensor`` for every tensor of an output, at every call.
+
+    A clone leaves the network's output as it is, and whoever made it has the record from before an
+    in-place operation, with its graph.
+    """
+
+    def mapped(change: Callable[[Tensor], Tensor]) -> Callable[[Any, int], Any]:
+        return lambda output, _call: map_tensors(output, change)
+
+    return replaced(module, {name: mapped(change) for name, change in changes.items()})
+
+
+@contextmanager
+def observed(
+    module: nn.Module,
+    before: Callable[[str, nn.Module, tuple[Any, ...]], None],
+    after: Callable[[str, nn.Module, tuple[Any, ...], Any], None],
+) -> Iterator[None]:
+    """Calls `before` and `after` around every forward of the module and of its sub-modules.
+
+    Args:
+        module: The network; a TorchScript part of it refuses hooks and is not observed.
+        before: ``(name, module, inputs)`` with positional and keyword inputs in one tuple; the
+            name is dotted, "" = the module itself.
+        after: ``(name, module, inputs, output)``, unless the forward raises.
+    """
+
+    def hooks_of(name: str) -> tuple[Callable[..., None], Callable[..., None]]:
+        def enter(child: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+            before(name, child, (*inputs, *named.values()))
+
+        def leave(
+            child: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any
+        ) -> None:
+            after(name, child, (*inputs, *named.values()), output)
+
+        return enter, leave
+
+    handles: list[RemovableHandle] = []
+    try:
+        for name, child in module.named_modules():
+            if not isinstance(child, torch.jit.ScriptModule):
+                enter, leave = hooks_of(name)
+                handles.append(child.register_forward_pre_hook(enter, with_kwargs=True))
+                handles.append(child.register_forward_hook(leave, with_kwargs=True))
         yield
     finally:
         for handle in handles:
@@ -199,26 +247,38 @@ def outputs_until(
     )
 
 
-def input_until(module: nn.Module, layer: str, run: Callable[[], object]) -> Any:
+def input_until(module: nn.Module, layer: str, run: Callable[[], object], *, call: int = 0) -> Any:
     """What the named layer is given, its first argument, while `run()` runs the module.
 
-    The layer itself does not run any more. Otherwise as `output_until`.
+    The layer itself does not run any more at that `call`, counted from 0; beyond the last = the
+    last. Otherwise as `output_until`.
     """
+    before: list[Any] = []  # earlier calls, of which only the last is kept
 
     def stop(_module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
-        raise _Reached(next(iter((*inputs, *named.values())), None))
+        value = next(iter((*inputs, *named.values())), None)
+        if len(before) == call:
+            raise _Reached(value)
+        if before:
+            before[-1] = None
+        before.append(map_tensors(value, Tensor.clone))
 
     handle = _named(module, layer).register_forward_pre_hook(stop, with_kwargs=True)
-    return _reached(handle, layer, run)
+    try:
+        return _reached(handle, layer, run)
+    except ExplorerError:
+        if not before:
+            raise
+        return before[-1]
 
 
 def _named(module: nn.Module, layer: str) -> nn.Module:
-    known: dict[str, nn.Module] = dict(module.named_modules())
-    if layer not in known:
+    try:
+        return module.get_submodule(layer)
+    except AttributeError:
         raise ExplorerError(
             f"This network has no layer {layer!r}.", "Choose a layer from its list."
-        )
-    return known[layer]
+        ) from None
 
 
 def _reached(handle: RemovableHandle, layer: str, run: Callable[[], object]) -> Any:

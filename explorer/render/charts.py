@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Color, Curve, Plot, Table
+from explorer.core.layers import Color, Curve, Plot, Table, numeric
 from explorer.render.blocks import Block, Style, column, words
 from explorer.render.legends import curves_block
 from explorer.render.numbers import count, log_ticks, number, numbers, ticks
@@ -279,7 +279,7 @@ def _rows(table: Table, width: int, style: Style) -> Block:
     size, high, gap = style.body, style.px(23), style.px(18)
     shown = table.rows[:MOST_ROWS]
     columns = [[row[n] for row in shown] for n in range(len(table.columns))]
-    numeric = [bool(shown) and not any(isinstance(v, str) for v in column) for column in columns]
+    numbers = [numeric(column) for column in columns]
     cells = list(zip(*map(_cells, columns), strict=True)) if shown else []
     swatch = style.px(20) if table.swatches else style.px(6)
     wanted = [
@@ -294,7 +294,7 @@ def _rows(table: Table, width: int, style: Style) -> Block:
     if sum(wanted) + gap * gaps > width - swatch - style.px(6):
         gap = style.px(9)
     inside = width - swatch - gap * gaps - style.px(6)
-    room = shared_widths(wanted, numeric, inside, style.px(30))
+    room = shared_widths(wanted, numbers, inside, style.px(30))
     spare = width - swatch - style.px(6) - sum(room) - gap * gaps
     gap += min(max(0, spare // gaps), style.px(36))
     line, drop = line_height(size), (high - line_height(size)) // 2
@@ -309,7 +309,7 @@ def _rows(table: Table, width: int, style: Style) -> Block:
     def write(
         surface: Surface, row: Sequence[list[str]], x: int, y: int, letters: float, ink: Color
     ) -> None:
-        for lines, wide, right in zip(row, room, numeric, strict=True):
+        for lines, wide, right in zip(row, room, numbers, strict=True):
             for below, text in enumerate(lines):
                 shift = wide - face.width(text, letters) if right else 0
                 surface.write(text, (x + shift, y + below * line), letters, ink)
@@ -341,13 +341,13 @@ def _cells(column: Sequence[str | int | float]) -> list[str]:
 
 
 def shared_widths(
-    wanted: list[int], numeric: list[bool], width: int, least_word: int = 40
+    wanted: list[int], numbers: list[bool], width: int, least_word: int = 40
 ) -> list[int]:
     """Column widths that fit into `width`: the widest shrink, words before numbers."""
     room = list(wanted)
     for kind, least in ((False, least_word), (True, 1)):
         while sum(room) > width:
-            at = [n for n, wide in enumerate(room) if numeric[n] == kind and wide > least]
+            at = [n for n, wide in enumerate(room) if numbers[n] == kind and wide > least]
             if not at:
                 break
             widest = max(room[n] for n in at)

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Boxes, Color, Extent, Layer, Points, Text
+from explorer.core.layers import (
+    SMALLEST_LETTERS,
+    Boxes,
+    Color,
+    Extent,
+    Layer,
+    Points,
+    Text,
+    letters_inside,
+    lines_inside,
+)
 from explorer.render.placing import (
     DARK,
     MOST_LABELS,
@@ -39,7 +49,9 @@ def render_words(surface: Mapped, layers: Iterable[Layer]) -> None:
     taken = Plates(surface.height, plates)
     taken.left_out = left_out
     for layer in layers:
-        if isinstance(layer, Boxes) and layer.labels:
+        if isinstance(layer, Boxes) and layer.labels and layer.letters > 0:
+            _inside_boxes(surface, layer)
+        elif isinstance(layer, Boxes) and layer.labels:
             _box_labels(surface, layer, taken)
         elif isinstance(layer, Points) and layer.labels:
             _point_labels(surface, layer, taken)
@@ -83,6 +95,27 @@ def _box_labels(surface: Mapped, layer: Boxes, taken: Plates) -> None:
         text = label_within(text, surface.width, lambda words: _plate_size(surface, words)[0])
         plates = places_at(box, _plate_size(surface, text), size)
         _label(surface, text, taken.choose(plates), _color(layer.colors[row]))
+
+
+def _inside_boxes(surface: Mapped, layer: Boxes) -> None:
+    """The labels of boxes inside them, each line in the middle."""
+    typeface = surface.on.typeface
+    for row, box in enumerate(ordered(surface.scaled(layer.xyxy)).tolist()):
+        x0, y0, x1, y1 = box
+        lines = layer.labels[row].split("\n")
+        if not (np.isfinite(box).all() and layer.labels[row]):
+            continue
+        size, wanted = (x1 - x0, y1 - y0), layer.letters * surface.sy
+        widest = typeface.width(layer.labels[row], wanted, bold=True) / wanted
+        letters = letters_inside(wanted, size, len(lines), widest)
+        if letters < SMALLEST_LETTERS * surface.density:
+            continue
+        ink = ink_on(_color(layer.colors[row]))
+        for number, top in enumerate(lines_inside(letters, size, len(lines))):
+            bold = number == 0
+            wide = typeface.width(lines[number], letters, bold=bold)
+            at = ((x0 + x1 - wide) / 2, y0 + top - 0.15 * letters)
+            surface.on.write(lines[number], at, letters, ink, bold=bold)
 
 
 def _point_labels(surface: Mapped, layer: Points, taken: Plates) -> None:

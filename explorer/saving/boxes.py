@@ -4,7 +4,8 @@ Inside the program a box is x0, y0, x1, y1 in pixels of the photo, where pixel (
 covers [j, j + 1) x [i, i + 1). The formats say the same in their own ways:
 
 - COCO: x0, y0, width, height in the same frame, as real numbers; nothing is lost. Masks go along
-  as run lengths, or as polygons.
+  as run lengths, or as polygons; keypoints as x, y, v, all with v = 2, for a network does not say
+  which are hidden.
 - VOC: whole pixels counted from 1, both ends included: [x0, x1) covers the columns x0 + 1 … x1. The
   corners are rounded to whole pixels, at least one wide, and kept inside the photo.
 - YOLO: center and size divided by the photo's, kept inside the photo, six digits; the class is the
@@ -46,6 +47,9 @@ CLASSES_FILE = "classes.txt"
 
 COCO_INFO = {"description": "Boxes found by a network, written by Convnet Explorer"}
 
+_LABELED = 2
+"""COCO's flag of a keypoint that is labeled and visible."""
+
 _NO_CLASS = frozenset({"__background__", "background", "N/A", ""})
 _CORNERS = ("x0", "y0", "x1", "y1")
 
@@ -73,6 +77,8 @@ class LabeledBoxes:
         crowd: Empty, or COCO's flag "iscrowd" for each box.
         outlines: Empty, or for each box the mask of its object as COCO's run lengths; only COCO has
             a place for it.
+        keypoints: None, or (N, K, 2) float32, x and y in pixels of the photo; as `outlines`.
+        keypoint_names: The names of the K keypoints.
     """
 
     xyxy: NDArray[np.float32]
@@ -82,6 +88,8 @@ class LabeledBoxes:
     difficult: tuple[bool, ...] = ()
     crowd: tuple[bool, ...] = ()
     outlines: tuple[Mapping[str, Any], ...] = ()
+    keypoints: NDArray[np.float32] | None = None
+    keypoint_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
@@ -96,6 +104,9 @@ class LabeledBoxes:
             raise ValueError(f"{self.xyxy.shape} boxes need {n} labels, got {len(self.labels)}")
         if self.scores is not None and self.scores.shape != (n,):
             raise ValueError(f"{n} boxes need {n} scores, got shape {self.scores.shape}")
+        points, shape = self.keypoints, (n, len(self.keypoint_names), 2)
+        if points is not None and points.shape != shape:
+            raise ValueError(f"the keypoints must be {shape}, got {points.shape}")
         if not set(self.labels) <= set(self.classes):
             object.__setattr__(self, "classes", tuple(sorted(set(self.labels))))
 
@@ -121,8 +132,8 @@ def boxes_of(data: Mapping[str, Any], classes: Sequence[str] = ()) -> LabeledBox
     """The boxes among a view's data, None when it has none.
 
     They are "boxes" (N, 4) x0, y0, x1, y1 with "labels" (N names, or N numbers of "classes"), and
-    perhaps "scores" and "segmentations" (N run lengths); or a table that has the columns x0, y0,
-    x1, y1 and perhaps "class" and "score".
+    perhaps "scores", "segmentations" (N run lengths), "keypoints" (N, K, 3) and "keypoint_names"
+    (K); or a table that has the columns x0, y0, x1, y1 and perhaps "class" and "score".
     """
     known = tuple(str(name) for name in data.get("classes", classes))
     xyxy = data.get("boxes")
@@ -131,7 +142,11 @@ def boxes_of(data: Mapping[str, Any], classes: Sequence[str] = ()) -> LabeledBox
         if labels is None or np.shape(labels) != (len(xyxy),):
             labels = ["object"] * len(xyxy)  # what a view calls labels may be a map of pixels
         found = _made(xyxy, labels, data.get("scores"), known)
-        return replace(found, outlines=tuple(data.get("segmentations", ())))
+        found = replace(found, outlines=tuple(data.get("segmentations", ())))
+        points, names = data.get("keypoints"), tuple(data.get("keypoint_names", ()))
+        if points is None or np.shape(points) != (len(xyxy), len(names), 3):
+            return found
+        return replace(found, keypoints=points[..., :2], keypoint_names=names)
     for table in data.values():
         if isinstance(table, Table) and set(_CORNERS) <= set(table.columns):
             columns = {n: [row[k] for row in table.rows] for k, n in enumerate(table.columns)}
@@ -217,10 +232,12 @@ def as_coco(
 ) -> bytes:
     """The JSON of COCO's "instances": ids count from 1; scores go along as "score"."""
     ids: dict[str, int] = {}
+    names: dict[str, tuple[str, ...]] = {}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for image_id, (image, boxes) in enumerate(entries, 1):
         number_classes(ids, boxes)
+        name_keypoints(names, boxes)
         images.append(coco_image(image, image_id))
         annotations += coco_annotations(
             image, boxes, image_id, len(annotations) + 1, ids, as_polygons=as_polygons
@@ -230,7 +247,7 @@ def as_coco(
         "licenses": [],
         "images": images,
         "annotations": annotations,
-        "categories": coco_categories(ids),
+        "categories": coco_categories(ids, names),
     }
     text = json.dumps(plain(content).value, ensure_ascii=False, allow_nan=False, indent=1)
     return (text + "\n").encode("utf-8", "replace")
@@ -241,6 +258,12 @@ def number_classes(ids: dict[str, int], boxes: LabeledBoxes) -> None:
     for name, number in boxes.category_ids.items():
         free = number if number not in ids.values() else max(ids.values()) + 1
         ids.setdefault(name, free)
+
+
+def name_keypoints(names: dict[str, tuple[str, ...]], boxes: LabeledBoxes) -> None:
+    """Keeps the names of keypoints, by the class of the boxes that have them."""
+    if boxes.keypoints is not None:
+        names.update(dict.fromkeys(boxes.labels, boxes.keypoint_names))
 
 
 def coco_image(image: ImageInfo, image_id: int | str) -> dict[str, Any]:
@@ -281,14 +304,21 @@ def coco_annotations(
             entry["score"] = float(boxes.scores[row])
         if boxes.outlines:
             entry |= _mask_of(boxes.outlines[row], (image.height, image.width), as_polygons)
+        if boxes.keypoints is not None:
+            points = boxes.keypoints[row].astype(float).tolist()
+            entry["keypoints"] = [value for x, y in points for value in (x, y, _LABELED)]
+            entry["num_keypoints"] = len(points)
         found.append(entry)
     return found
 
 
-def coco_categories(ids: Mapping[str, int]) -> list[dict[str, Any]]:
-    """COCO's "categories", by number."""
+def coco_categories(
+    ids: Mapping[str, int], keypoints: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
+    """COCO's "categories", by number; those with keypoints have their names."""
     return [
         {"id": number, "name": name, "supercategory": "object"}
+        | ({"keypoints": list(keypoints[name]), "skeleton": []} if name in keypoints else {})
         for name, number in sorted(ids.items(), key=lambda entry: entry[1])
     ]
 

@@ -29,12 +29,15 @@ SHARED = "shared"
 COURSE = (
     "classify", "localize", "detections", "tracks",
     "anchors", "anchor_sandbox", "rpn", "proposals", "roi_microscope", "nms",
-    "lineage", "recall_lab", "yolo_desk", "ssd_desk", "pipeline_race",
+    "lineage", "why_missed", "recall_lab", "yolo_desk", "ssd_desk", "pipeline_race",
     "semantic", "instances", "mask_from_box", "keypoints", "pose_regression",
     "classifier_to_fcn", "decoder_bench",
-    "kernels", "feature_maps", "receptive_field", "attribution", "deep_dream", "feedback_dream",
-    "loss_composer", "activation_maximization", "feature_atlas", "inversion", "inversion_ladder",
-    "neural_style", "adversarial", "transfer_matrix", "fooling", "semantic_sliders",
+    "network_graph", "layer_statistics", "kernels", "conv_arithmetic", "feature_maps",
+    "receptive_field", "attribution", "what_if", "top_patches", "concepts", "similar_images",
+    "transfer_probe",
+    "deep_dream", "feedback_dream", "loss_composer", "activation_maximization", "feature_atlas",
+    "inversion", "inversion_ladder", "neural_style", "adversarial", "transfer_matrix", "fooling",
+    "semantic_sliders",
 )  # fmt: skip
 """The order in which views of a group are taught; those that are not named come after, by title."""
 

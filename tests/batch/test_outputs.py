@@ -107,6 +107,33 @@ def test_masks_go_into_coco(as_polygons: bool, tmp_path: Path) -> None:
     assert entry["area"] == 140
 
 
+def test_keypoints_go_into_coco_and_come_back(tmp_path: Path) -> None:
+    names, points = ("nose", "tail"), np.array([[[1.5, 2], [3, 40.25]], [[0, 0], [63, 47]]])
+    found = row("a.jpg", ["cat", "cat"], [(0, 0, 30, 41), (0, 0, 64, 48)])
+    posed = replace(
+        found, content={**found.content, "keypoint_names": list(names)},
+        arrays={**found.arrays, "keypoints": points.astype(np.float32)},
+    )  # fmt: skip
+    place = tmp_path / "p.json"
+    write_coco(place, lambda: iter([posed, GOOD[2]]), CLASSES)
+    back = read_coco(place)
+    assert back.keypoints == {"cat": names}
+    for entry, own in zip(back.photos[0].entries, points, strict=True):
+        np.testing.assert_array_equal(np.array(entry.keypoints).reshape(2, 3)[:, :2], own)
+    entries = [
+        (ImageInfo("a.jpg", 64, 48),
+         LabeledBoxes(found.arrays["xyxy"], ("cat", "cat"), found.arrays["scores"], CLASSES,
+                      keypoints=points.astype(np.float32), keypoint_names=names)),
+        (ImageInfo(GOOD[2].name, 64, 48),
+         LabeledBoxes(GOOD[2].arrays["xyxy"], ("bird",), GOOD[2].arrays["scores"], CLASSES)),
+    ]  # fmt: skip
+    assert json.loads(place.read_text()) == json.loads(as_coco(entries))
+    coco = pytest.importorskip("pycocotools.coco")
+    first = coco.COCO(str(place)).loadAnns([1])[0]
+    assert first["keypoints"] == [1.5, 2, 2, 3, 40.25, 2]
+    assert first["num_keypoints"] == 2
+
+
 def test_yolo_and_voc_are_read_again(tmp_path: Path) -> None:
     write_labels(tmp_path / "labels", rows(), CLASSES, "yolo")
     assert (tmp_path / "labels/classes.txt").read_text() == "cat\ndog\nbird\n"

@@ -8,15 +8,16 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from explorer.batch.chunks import Chunk, computed, cut
-from explorer.batch.job import Recipe
+from explorer.batch.job import Failure, Recipe, Row
 from explorer.batch.photos import Photo
 from explorer.batch.run import Local, Wish, run
 from explorer.core.errors import ExplorerError
@@ -67,10 +68,34 @@ def test_every_photo_has_its_row_and_failures_their_reason(whole: dict[str, byte
     rows = whole["digests.csv"].decode().splitlines()
     assert len(rows) == PHOTOS - 2
     assert rows[0].startswith("d0/p0.jpg,,")
-    assert whole["failures.csv"].decode().splitlines() == [
+    assert [line.rpartition(",")[0] for line in whole["failures.csv"].decode().splitlines()] == [
         "photo,reason", "d/broken.jpg,d/broken.jpg is broken.", "d/odd.png,It is odd.",
     ]  # fmt: skip
-    assert set(whole) == {"digests.csv", "failures.csv", "lock", "manifest.json"}
+    names = {name for name in whole if not name.startswith("chunks/")}
+    assert names == {"digests.csv", "failures.csv", "lock", "manifest.json"}
+
+
+def test_failures_are_told_while_it_runs_and_at_the_end(
+    listed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.batch.run._OFTEN", 0.0)
+    reports = [step.value for step in run(wish(listed, tmp_path / "out"), Local(2))]
+    folder = listed.parent
+    both = (
+        Failure("d/broken.jpg", "d/broken.jpg is broken.", str(folder / "d/broken.jpg")),
+        Failure("d/odd.png", "It is odd.", str(folder / "d/odd.png")),
+    )
+    assert reports[0].failed == 0
+    early = next(report for report in reports if report.failed)
+    assert (early.complete, early.failures) == (False, both)
+    assert (reports[-1].complete, reports[-1].failed, reports[-1].failures) == (True, 2, both)
+
+
+def test_the_chunks_of_a_job_without_failures_go(listed: Path, tmp_path: Path) -> None:
+    text = listed.read_text().replace("broken", "whole").replace("odd", "even")
+    listed.write_text(text)
+    assert done(wish(listed, tmp_path / "out")).failed == 0
+    assert not (tmp_path / "out" / "chunks").exists()
 
 
 def test_stopped_after_every_chunk_and_resumed(
@@ -158,8 +183,77 @@ def test_a_finished_job_is_not_done_again_unless_its_result_is_gone(
     assert report.complete
     assert (report.done, report.skipped, len(report.failures)) == (PHOTOS, PHOTOS, 2)
     (out / "digests.csv").unlink()
-    assert done(wish(listed, out)).skipped == 0
+    assert done(wish(listed, out)).skipped == PHOTOS, "its chunks are there: photos have failed"
     assert content(out) == whole
+
+
+@pytest.mark.parametrize("stops", [0, 1, 4])
+def test_what_failed_is_tried_again_on_request(
+    stops: int, listed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, stopped = tmp_path / "out", counted(stops) if stops else bool
+    with monkeypatch.context() as patch:
+        patch.setattr(Digests, "load", refusing("broken", "p45."))
+        report = done(wish(listed, out), stopped=stopped)
+    assert report.complete == (stops == 0)
+    loaded: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(Digests, "load", refusing(met=loaded))
+        assert done(wish(listed, out)).complete
+        assert not any("broken" in name for name in loaded), "not without the request"
+        loaded.clear()
+        assert done(wish(listed, out, retry=True)).failed == 1
+        tried = {name.rpartition("/")[2] for name in loaded}
+        assert {"broken.jpg", "p8.png"} <= tried, "its whole chunk: batches are as they would be"
+        assert "p20.jpg" not in tried
+        assert done(wish(listed, tmp_path / "undisturbed")).failed == 1
+    assert content(out) == content(tmp_path / "undisturbed")
+
+
+def test_where_nothing_failed_nothing_is_tried_again(listed: Path, tmp_path: Path) -> None:
+    listed.write_text("a.png\nb.png")
+    assert done(wish(listed, tmp_path / "out")).failed == 0
+    assert done(wish(listed, tmp_path / "out", retry=True)).skipped == 2
+
+
+def refusing(*words: str, met: list[str] | None = None) -> Callable[[Digests, Photo], str]:
+    """A `load` that fails for photos with these words in their names."""
+
+    def load(_job: Digests, photo: Photo) -> str:
+        if met is not None:
+            met.append(photo.name)
+        if any(word in photo.name for word in words):
+            raise ExplorerError(f"{photo.name} is broken.")
+        return photo.name
+
+    return load
+
+
+def test_writing_the_result_can_be_broken_off(
+    listed: Path, tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, left = threading.Event(), threading.Event()
+
+    def merge(_job: Digests, rows: Callable[[], Iterator[Row]], _out: Path) -> Sequence[str]:
+        read = rows()
+        next(read)
+        begun.set()
+        assert left.wait(30)
+        for _ in read:
+            pass
+        raise AssertionError("it went on")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Digests, "merge", merge)
+        steps = run(wish(listed, tmp_path / "out"), Local(2))
+        assert next(step for step in steps if step.note == "writing the result").done == PHOTOS
+        assert begun.wait(30)
+        threading.Timer(0.2, left.set).start()
+        steps.close()
+    assert left.is_set(), "it waits for the thread"
+    assert not (tmp_path / "out" / "digests.csv").exists()
+    assert done(wish(listed, tmp_path / "out")).skipped == PHOTOS
+    assert content(tmp_path / "out") == whole
 
 
 def test_two_jobs_into_one_folder(listed: Path, tmp_path: Path) -> None:
@@ -231,6 +325,26 @@ def test_a_damaged_chunk_is_done_again(
         done(wish(listed, out))
     assert done(wish(listed, out)).skipped == PHOTOS - 8
     assert content(out) == whole
+
+
+def test_a_folder_that_cannot_be_read_is_told_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("open", "locked"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        (tmp_path / "photos" / name / "a.png").touch()
+    real = os.scandir
+
+    def scandir(path: Any = ".") -> Any:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    report = done(wish(tmp_path / "photos", tmp_path / "out"))
+    assert (report.complete, report.done) == (True, 1)
+    (note,) = report.notes
+    assert "locked cannot be read: Permission denied" in note
 
 
 def test_photos_that_are_replaced_are_told(tmp_path: Path) -> None:

@@ -1,10 +1,16 @@
-"""Folder jobs against the bare loop of decoding and forward passes, and on a million photos."""
+"""Folder jobs against the bare loop of decoding and forward passes, and on a million photos.
+
+All figures: ``pytest -s -m benchmark tests/benchmarks/bench_batch.py``, with distributed installed.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 import resource
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +29,9 @@ pytestmark = pytest.mark.benchmark
 PHOTOS = 24
 ROUNDS = 3
 LEAST_RATIO = 0.95
+
+SHARED_PHOTOS, SHARED_CHUNK = 480, 8
+MOST_CLUSTER_COST = 1.08
 
 MILLION = 1_000_000
 MOST_MS_PER_PHOTO = 0.2
@@ -109,12 +118,16 @@ def test_a_million_photos_of_a_list(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("photos"), PHOTOS)
+
+
+def written(folder: Path, count: int) -> Path:
+    """Rotated samples of 640 x 480 pixels as JPEG."""
     from explorer.images.sources import gallery
 
-    folder = tmp_path_factory.mktemp("photos")
     names = ("cat", "coffee", "motorcycle", "astronaut")
     samples = [sample.load().pixels for sample in gallery() if sample.name in names]
-    for number in range(PHOTOS):
+    for number in range(count):
         picture = PIL.Image.fromarray(samples[number % len(samples)]).resize((640, 480))
         picture.rotate(number).save(folder / f"{number:03d}.jpg", quality=90)
     return folder
@@ -170,3 +183,114 @@ def test_a_job_against_the_bare_loop(
         f"{PHOTOS / best[0]:.1f}; ratio {ratio:.3f} (median), {best[0] / best[1]:.3f} (fastest)"
     )
     assert ratio >= LEAST_RATIO
+
+
+BARE = """
+import sys, time
+from pathlib import Path
+import torch
+from explorer.batch.ready import loaded
+from explorer.core.network_info import NetworkSpec
+from explorer.images.image import open_image
+torch.set_num_threads(1)
+network = loaded(NetworkSpec(sys.argv[2], device="cpu"))
+photos = sorted(Path(sys.argv[1]).iterdir())[int(sys.argv[3])::2]
+@torch.no_grad()
+def run(these):
+    for path in these:
+        values = network.preprocess(open_image(path).pixels)
+        network.module(values if network.preprocess.batched else [values[0]])
+run(photos[:4])
+while True:
+    print("ready", flush=True)
+    if not sys.stdin.readline():
+        break
+    run(photos)
+"""
+
+
+@contextlib.contextmanager
+def two_bare_processes(photos: Path, network: str) -> Iterator[Callable[[], float]]:
+    """Gives what has each go through half of the photos, and the seconds until both are ready."""
+    argv = [sys.executable, "-c", BARE, str(photos), network]
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    with contextlib.ExitStack() as stack:
+        both = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [*argv, str(half)], env=env, text=True,
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                )
+            )
+            for half in (0, 1)
+        ]  # fmt: skip
+
+        def wait() -> None:
+            for each in both:
+                assert each.stdout is not None
+                assert each.stdout.readline() == "ready\n"
+
+        def run_once() -> float:
+            began = time.perf_counter()
+            for each in both:
+                assert each.stdin is not None
+                each.stdin.write("go\n")
+                each.stdin.flush()
+            wait()
+            return time.perf_counter() - began
+
+        wait()
+        yield run_once
+        for each in both:
+            assert each.stdin is not None
+            each.stdin.close()
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(
+    ("job", "network", "params", "count"),
+    [
+        ("embed", "efficientnet-lite0", {}, SHARED_PHOTOS),
+        ("predict", "lite-fasterrcnn", {"view": "detections"}, SHARED_PHOTOS // 4),
+    ],
+)
+def test_two_processes_of_dask_against_two_bare_ones(
+    job: str, network: str, params: dict[str, Any], count: int, tmp_path: Path
+) -> None:
+    pytest.importorskip("distributed")
+    from explorer.batch.cluster import Cluster
+    from explorer.jobs import FOLDER_JOBS
+
+    (tmp_path / "photos").mkdir()
+    photos = written(tmp_path / "photos", count)
+    spec = {"name": network, "device": "cpu"}
+    recipe = Recipe(FOLDER_JOBS[job], {**params, "spec": spec, "threads": 1})
+
+    class Kept(Cluster):
+        """It stays for the next job: starting processes is not measured."""
+
+        def close(self) -> None:
+            pass
+
+    cluster = Kept("local:2", 2)
+
+    def ours(name: str) -> float:
+        wish = Wish(recipe, (str(photos),), tmp_path / name, chunk=SHARED_CHUNK)
+        began = time.perf_counter()
+        assert list(run(wish, cluster))[-1].value.complete
+        return time.perf_counter() - began
+
+    try:
+        with two_bare_processes(photos, network) as bare:
+            ours("warm")
+            pairs = [(bare(), ours(str(number))) for number in range(ROUNDS)]
+    finally:
+        Cluster.close(cluster)
+    costs = [mine / theirs for theirs, mine in pairs]
+    cost = statistics.median(costs)
+    print(
+        f"{job} with {network}, local:2: {count / min(mine for _, mine in pairs):.1f} photos/s, "
+        f"two bare processes {count / min(theirs for theirs, _ in pairs):.1f}; {cost:.3f} times "
+        f"their time (median of {', '.join(f'{each:.3f}' for each in costs)})"
+    )
+    assert cost <= MOST_CLUSTER_COST

@@ -225,4 +225,4 @@ def test_scores_of_another_kind_are_refused() -> None:
     for task in ("classification", "segmentation"):
         score = score_for(task, 3)  # type: ignore[arg-type]
         with pytest.raises((KeyError, ValueError)):
-            score.restore({"counts": np.zeros((2, 2)), "localizes": np.array(False)})
+            score.extend({"counts": np.zeros((2, 2)), "localizes": np.array(False)})

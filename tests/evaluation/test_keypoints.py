@@ -236,10 +236,10 @@ def test_an_evaluation_goes_on_where_it_stopped() -> None:
     score._skeletons, score._points = skeletons, points
     score._numbers = list(range(12))
     again = KeypointBoxes(JOINTS)
-    again.restore(score.arrays())
+    again.extend(score.arrays())
     assert again.figures(["", "person"]) == score.figures(["", "person"])
     empty = KeypointBoxes(JOINTS)
-    empty.restore(KeypointBoxes(JOINTS).arrays())
+    empty.extend(KeypointBoxes(JOINTS).arrays())
     assert empty.photos == 0
 
 

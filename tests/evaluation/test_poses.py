@@ -101,12 +101,12 @@ def test_an_evaluation_goes_on_where_it_stopped() -> None:
     score._found = [np.array([[1.0, 0, 1], [19, 0, 1]])]
     score._numbers = [3]
     again = Poses(NAMES)
-    again.restore(score.arrays())
+    again.extend(score.arrays())
     assert again.photos == 1
     assert again.figures([]) == score.figures([]) == ({"PCK@0.2": 0.5, "PCK@0.5": 0.5}, {})
     assert again.measures().keypoints.photo.tolist() == [3, 3]
     empty = Poses(NAMES)
-    empty.restore(Poses(NAMES).arrays())
+    empty.extend(Poses(NAMES).arrays())
     assert empty.photos == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from explorer import views
 from explorer.annotations.coco import read_coco
 from explorer.batch import embed as embedding
+from explorer.batch.index import job as indexing
 from explorer.batch.job import Recipe
 from explorer.batch.run import Local, Report, Wish, run
 from explorer.core.errors import ExplorerError
@@ -39,7 +41,7 @@ def job(
     network: Network, name: str, photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch,
     batch: int = 1, **params: Any,
 ) -> Report:  # fmt: skip
-    for module in (embedding, folder):
+    for module in (embedding, indexing, folder):
         monkeypatch.setattr(module, "loaded", lambda spec: network)
     params["spec"] = {"name": "toy"}
     wish = Wish(Recipe(FOLDER_JOBS[name], params), (str(photos),), out, batch)
@@ -60,7 +62,8 @@ def test_boxes_are_those_of_the_view(
     report = job(
         network, "predict", photos, tmp_path / "out", monkeypatch, view="detections", set=settings
     )
-    assert report.failures == (("bad.png", "bad.png is not a picture in a known format."),)
+    words = "bad.png is not a picture in a known format."
+    assert report.failures == (("bad.png", words, str(photos / "bad.png")),)
     found = read_coco(tmp_path / "out" / "predictions.json")
     assert [photo.name for photo in found.photos] == ["0.png", "1.png", "2.png", "3.png"]
     total = 0
@@ -147,6 +150,36 @@ def test_features_are_by_default_the_input_of_the_head(
         np.testing.assert_allclose(mine, logits, atol=1e-5)
 
 
+def test_an_index_knows_the_photos_that_have_not_changed(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "photos"
+    shutil.copytree(photos, own)
+    network = make_network(ToyConvNet(), "classification", preprocess=Preprocess(resize=(32, 32)))
+    how: dict[str, Any] = {"layer": "conv2", "format": "peaks"}
+    report = job(network, "index", own, tmp_path / "first", monkeypatch, 2, **how)
+    assert report.outputs == ("index", "failures.csv")
+    PIL.Image.fromarray(toy_image(48, 64, seed=9).pixels).save(own / "1.png")
+    runs = []
+    handle = network.module.register_forward_pre_hook(lambda _, given: runs.append(len(given[0])))
+    how["known"] = str(tmp_path / "first")
+    job(network, "index", own, tmp_path / "second", monkeypatch, 2, **how)
+    handle.remove()
+    assert sum(runs) == 1, "one photo was replaced"
+    whole = job(network, "index", own, tmp_path / "third", monkeypatch, 2, **how | {"known": ""})
+    assert whole.complete
+    about = {"layer": "conv2", "kind": "peaks"}
+    second, third = (
+        indexing.opened(tmp_path / name, {**indexing.about(network, "conv2", "peaks"), **about})
+        for name in ("second", "third")
+    )
+    assert list(second) == list(third)
+    for key, entry in second.items():
+        np.testing.assert_array_equal(entry.arrays["peak"], third[key].arrays["peak"])
+    with pytest.raises(ExplorerError, match="another kind: peaks instead of features"):
+        indexing.opened(tmp_path / "third", indexing.about(network, "conv2", "features"))
+
+
 def test_pictures_are_those_of_render(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +218,9 @@ def test_the_weights_belong_to_the_settings(
         ("predict", {"view": "evaluation"}, "needs no photo"),
         ("render", {"view": "classify", "format": "gif"}, "cannot be written as gif"),
         ("embed", {"layer": "nowhere"}, "has no layer 'nowhere'"),
+        ("index", {"layer": "nowhere"}, "has no layer 'nowhere'"),
+        ("index", {"format": "csv"}, "no index of csv"),
+        ("index", {"known": "."}, "holds no index"),
     ],
 )
 def test_what_does_not_go_together_is_one_sentence(

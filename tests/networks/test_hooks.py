@@ -15,6 +15,7 @@ from explorer.networks.hooks import (
     input_until,
     interruptible,
     map_tensors,
+    replaced,
     tensors_in,
 )
 from tests.toys import hook_count
@@ -58,6 +59,13 @@ def test_the_input_of_a_layer_is_that_of_its_first_call_and_the_layer_does_not_r
         input_until(net, "nope", lambda: net(x))
     with pytest.raises(ExplorerError, match="'relu' is not used"):
         input_until(net, "relu", lambda: net.scale(x))
+    assert hook_count(net) == 0
+
+
+def test_the_input_of_a_later_call() -> None:
+    net, x = Twice(), torch.tensor([[3.0]])
+    assert input_until(net, "scale", lambda: net(x), call=1).item() == -6.0
+    assert input_until(net, "relu", lambda: net(x), call=7).item() == -6.0, "before it changed"
     assert hook_count(net) == 0
 
 
@@ -121,3 +129,32 @@ def test_walks_nested_outputs_and_stops_at_cycles() -> None:
     loop: list[object] = [one]
     loop.append(loop)
     assert 1 <= len(tensors_in(loop)) <= 10
+
+
+def test_an_output_is_replaced_at_the_call_that_is_meant_and_then_no_more() -> None:
+    net, x = Twice(), torch.tensor([[3.0]])
+    plain = net(x)["out"]
+    calls = []
+
+    def change(output: torch.Tensor, call: int) -> torch.Tensor:
+        calls.append(call)
+        return output + 1 if call == 1 else output
+
+    with replaced(net, {"scale": change}):
+        assert torch.equal(net(x)["out"], plain + 1)
+    assert calls == [0, 1]
+    assert hook_count(net) == 0
+    assert torch.equal(net(x)["out"], plain)
+
+
+def test_nothing_is_replaced_after_a_failure() -> None:
+    net = Twice()
+
+    def fail(output: torch.Tensor, call: int) -> torch.Tensor:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"), replaced(net, {"scale": fail}):
+        net(torch.tensor([[3.0]]))
+    assert hook_count(net) == 0
+    with pytest.raises(ExplorerError, match="no layer 'nothing'"), replaced(net, {"nothing": fail}):
+        pass

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import load_file
 
 from explorer.core.resources import resource_path
+from explorer.networks.checkpoints.eight_bit import unpacked
 from explorer.networks.embedded import ARCHITECTURES
 from explorer.training.__main__ import main
 from explorer.training.cards import flops, to_half
@@ -52,7 +53,7 @@ def test_the_shipped_weights_fit_their_card(name):
     card = json.loads(resource_path("weights", f"{name}.json").read_text(encoding="utf-8"))
     path = resource_path("weights", card["weights"])
     model = ARCHITECTURES[card["architecture"]["function"]](**card["architecture"]["kwargs"])
-    weights = load_file(path)
+    weights = unpacked(load_file(path))
     model.load_state_dict(
         {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
     )

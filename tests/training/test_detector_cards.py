@@ -32,6 +32,9 @@ PHOTOS = [
             ("lite-fcn", "coco-mini", "", "mIoU"),
             ("lite-pspnet", "coco-mini", "", "mIoU"),
             ("lite-frrn", "coco-mini", "", "mIoU"),
+            ("lite-unet", "coco-mini", "", "mIoU"),
+            ("lite-deconvnet", "coco-mini", "", "mIoU"),
+            ("mini-segnet", "coco-mini", "", "mIoU"),
         )
     ),
 ]

@@ -24,20 +24,25 @@ from explorer.core.colormaps import (
 )
 from explorer.core.layers.arrays import Heat, Masks, Picture, cell_at, extent_of, heat_index
 from explorer.core.layers.board import UNTRAINED, Board, Layer, Link, Pane, joined, stamped
-from explorer.core.layers.charts import Curve, Plot, Table
+from explorer.core.layers.charts import Curve, Plot, Table, numeric
 from explorer.core.layers.checks import Extent, Float32, UInt8
 from explorer.core.layers.shapes import (
+    SMALLEST_LETTERS,
     Boxes,
     Grid,
     Lines,
     Points,
     Text,
+    box_beside,
     boxes_at,
     frame_widths,
+    letters_inside,
+    lines_inside,
 )
 
 __all__ = [
     "COLORMAPS",
+    "SMALLEST_LETTERS",
     "UNTRAINED",
     "Board",
     "Boxes",
@@ -59,6 +64,7 @@ __all__ = [
     "Table",
     "Text",
     "UInt8",
+    "box_beside",
     "boxes_at",
     "cell_at",
     "class_colors",
@@ -68,6 +74,9 @@ __all__ = [
     "heat_index",
     "joined",
     "label_colors",
+    "letters_inside",
+    "lines_inside",
     "lookup_table",
+    "numeric",
     "stamped",
 ]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from explorer.core.layers.checks import expect
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -58,9 +60,16 @@ class Plot:
     whole_y: bool = False
 
 
+def numeric(cells: Sequence[str | int | float]) -> bool:
+    """Whether a column of a table holds numbers; a cell without one is empty, which is ""."""
+    return any(cell != "" for cell in cells) and not any(
+        isinstance(cell, str) for cell in cells if cell != ""
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """Rows of plain values.
+    """Rows of plain values; "" is an empty cell, also among numbers.
 
     `layer` names the Boxes layer that the rows select; `keys` name its boxes. `photos` are the
     files that the rows are about ("" = none), which are opened with the view `photos_view`.

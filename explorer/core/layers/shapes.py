@@ -35,6 +35,10 @@ class Boxes:
     `keys` (N integers, default 0..N-1) name the boxes across redraws: a selection is a key, so it
     survives a slider that hides other boxes. `dotted` is the project's sign for "before
     refinement". A `width` of 0 draws no frames: areas that can be selected, such as tiles.
+
+    With `letters` the labels stand inside their boxes, in the middle, in letters of this many units
+    of the pane, smaller where they are too wide or too high: they grow with the picture. They may
+    have several lines, and the other boxes stay as bright while one is selected.
     """
 
     xyxy: Float32
@@ -44,6 +48,7 @@ class Boxes:
     width: float = 2.0
     dotted: bool = False
     fill: float = 0.0
+    letters: float = 0.0
     selectable: bool = True
     name: str = "boxes"
 
@@ -141,6 +146,33 @@ class Text:
             raise ValueError(f"Text has {len(self.swatches)} swatches for {lines} lines")
 
 
+SMALLEST_LETTERS = 4.0
+"""Screen units: labels inside boxes that would be smaller are not drawn, since none can be read."""
+_MARGIN, _LINE = 0.06, 1.25
+"""Of a box on each side of its label, in parts of its shorter side; of a line, in letters."""
+
+
+def letters_inside(wanted: float, box: tuple[float, float], lines: int, widest: float) -> float:
+    """How large the letters of a label inside a box are.
+
+    Args:
+        wanted: Their size where the label fits.
+        box: Width and height of the box, in the same units.
+        lines: Of the label.
+        widest: The width of its widest line in letters of size 1.
+    """
+    margin = 2 * _MARGIN * min(box)
+    return min(
+        wanted, (box[0] - margin) / max(widest, 1e-6), (box[1] - margin) / (_LINE * max(lines, 1))
+    )
+
+
+def lines_inside(letters: float, box: tuple[float, float], lines: int) -> list[float]:
+    """The upper edge of every line of a label in the middle of a box, from the box's own."""
+    first = (box[1] - lines * _LINE * letters) / 2
+    return [first + (line * _LINE + (_LINE - 1) / 2) * letters for line in range(lines)]
+
+
 def boxes_at(xyxy: Float32, x: float, y: float, *, slack: float = 0.0) -> NDArray[np.intp]:
     """Rows of the boxes that contain (x, y), the smallest first.
 
@@ -159,6 +191,27 @@ def boxes_at(xyxy: Float32, x: float, y: float, *, slack: float = 0.0) -> NDArra
     found = xyxy[rows]
     areas = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1])
     return rows[np.argsort(areas, kind="stable")]
+
+
+def box_beside(xyxy: Float32, row: int, dx: int, dy: int) -> int | None:
+    """The box next to box `row` in one of four directions, as tiles of a mosaic are.
+
+    The nearest one whose center is more that way than aside; None where there is none.
+
+    Args:
+        xyxy: (N, 4).
+        row: Of the box to start from.
+        dx: -1 left, 1 right, or 0.
+        dy: -1 up, 1 down, or 0.
+    """
+    centers = (xyxy[:, :2] + xyxy[:, 2:]) / 2
+    away = centers - centers[row]
+    along = away @ np.array([dx, dy], np.float32)
+    aside = np.abs(away @ np.array([dy, dx], np.float32))
+    there = np.flatnonzero((along > 0) & (aside < along))
+    if not len(there):
+        return None
+    return int(there[np.argmin(along[there] + 2 * aside[there])])
 
 
 def frame_widths(width: float, xyxy: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

@@ -158,8 +158,9 @@ class Poses:
             "found": np.stack(self._found) if self._found else none,
         }
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def extend(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """See `Score`."""
         truth, found = list(arrays["truth"]), list(arrays["found"])
-        self._numbers = [int(number) for number in arrays["numbers"]]
-        self._truth, self._found = truth, found
+        self._numbers += [int(number) for number in arrays["numbers"]]
+        self._truth += truth
+        self._found += found

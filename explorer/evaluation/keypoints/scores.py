@@ -89,12 +89,12 @@ class KeypointBoxes(Boxes):
             "points": np.concatenate([none, *self._points]),
         }
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def extend(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """See `Boxes`."""
         whose, own = (np.cumsum(arrays[name])[:-1] for name in ("objects", "boxes"))
         skeletons, areas = (np.split(arrays[name], whose) for name in ("skeletons", "areas"))
         points = np.split(arrays["points"], own)
-        super().restore(arrays)
-        if self.photos:
-            self._skeletons = [Skeletons(*part) for part in zip(skeletons, areas, strict=True)]
-            self._points = points
+        super().extend(arrays)
+        if len(arrays["objects"]):
+            self._skeletons += [Skeletons(*part) for part in zip(skeletons, areas, strict=True)]
+            self._points += points

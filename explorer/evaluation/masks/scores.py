@@ -74,12 +74,13 @@ class MaskBoxes(Boxes):
             "masked": np.array([_size(photo) for photo in self._masks]).reshape(-1, 2),
         }
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def extend(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """See `Boxes`."""
-        outlines = _unpacked(arrays["outlines"], arrays["objects"], arrays["outlined"])
-        masks = _unpacked(arrays["masks"], arrays["boxes"], arrays["masked"])
-        super().restore(arrays)
-        self._outlines, self._masks = list(outlines), list(masks)
+        outlines = list(_unpacked(arrays["outlines"], arrays["objects"], arrays["outlined"]))
+        masks = list(_unpacked(arrays["masks"], arrays["boxes"], arrays["masked"]))
+        super().extend(arrays)
+        self._outlines += outlines
+        self._masks += masks
 
 
 def _size(photo: Outlines) -> tuple[int, int]:

@@ -108,8 +108,8 @@ class Canvas(MarkedCanvas):
             self.tr(
                 "Enter places a point or a box; arrow keys move it, with Shift by ten pixels, "
                 "with Ctrl they resize a box; Delete removes it; Ctrl+D duplicates a "
-                "ground-truth box. When painting a mask, [ and ] change the brush size, E "
-                "switches to the eraser, Enter paints."
+                "ground-truth box. In a mosaic the arrow keys select the next tile. When painting "
+                "a mask, [ and ] change the brush size, E switches to the eraser, Enter paints."
             )
         )
 
@@ -398,7 +398,10 @@ class Canvas(MarkedCanvas):
             self._box = None
             self.box_drawn.emit(None)
             self.viewport().update()
-        elif not (key in ARROWS and self._nudge(*ARROWS[key], event.modifiers())):
+        elif not (
+            key in ARROWS
+            and (self._nudge(*ARROWS[key], event.modifiers()) or self._go_on(*ARROWS[key]))
+        ):
             event.ignore()  # the window's: next image, and the like
 
     def _marks_hear(self, key: Qt.Key) -> bool:
@@ -455,6 +458,15 @@ class Canvas(MarkedCanvas):
         else:
             return False
         self.viewport().update()
+        return True
+
+    def _go_on(self, dx: int, dy: int) -> bool:
+        """Select the next tile of a mosaic."""
+        if not self.tile_selected:
+            return False
+        beside = self.tile_beside(dx, dy)
+        if beside is not None:
+            self.box_selected.emit(beside)
         return True
 
     def event(self, event: QEvent) -> bool:

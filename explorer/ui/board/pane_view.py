@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QFocusEvent, QPainter, QPalette, QPen, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
-from explorer.core.layers import Heat, Layer, Pane, Picture
+from explorer.core.layers import Boxes, Heat, Layer, Pane, Picture, box_beside
 from explorer.ui.board.canvas_marks import (
     NUMBERS_FROM,
     Brief,
@@ -164,6 +164,27 @@ class PaneView(PanZoomView):
             if item.isVisible()
             for key in item.keys_at(at.x(), at.y(), slack)
         ]
+
+    @property
+    def tile_selected(self) -> bool:
+        """Whether a tile of this mosaic is; boxes on a photo are none."""
+        mosaic = self._pane is not None and self._pane.frame != "image"
+        return mosaic and self._selected_tile() is not None
+
+    def tile_beside(self, dx: int, dy: int) -> Selection | None:
+        """The tile next to the selected one in a direction (see `box_beside`)."""
+        found = self._selected_tile()
+        if found is None:
+            return None
+        layer, row = found
+        beside = box_beside(layer.xyxy, row, dx, dy)
+        return None if beside is None else (layer.name, layer.key(beside))
+
+    def _selected_tile(self) -> tuple[Boxes, int] | None:
+        name, key = self._selection or ("", 0)
+        layers = [item.layer for item in self._boxes() if item.layer.selectable]
+        rows = [(layer, layer.row(key)) for layer in layers if layer.name == name]
+        return next(((layer, row) for layer, row in rows if row is not None), None)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)

@@ -6,16 +6,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QApplication
 
-from explorer.core.layers import Boxes, boxes_at, frame_widths
+from explorer.core.layers import (
+    SMALLEST_LETTERS,
+    Boxes,
+    boxes_at,
+    frame_widths,
+    letters_inside,
+    lines_inside,
+)
 from explorer.render.placing import places_at
 from explorer.ui.items.item_images import (
     Lens,
     Raster,
     ViewCache,
     draw_plate,
+    ink_on,
     plate_rect,
     qcolor,
     saved,
@@ -38,6 +46,8 @@ CASED = 200
 """Boxes up to which every line has a dark casing."""
 CASING = QColor(0, 0, 0, 90)
 DIMMED = 0.3
+MEASURED = 40
+"""Pixels of the letters whose width is measured: it grows with their size."""
 
 
 class BoxesItem(LabeledItem):
@@ -77,7 +87,7 @@ class BoxesItem(LabeledItem):
         ]
 
     def draw(self, painter: QPainter, lens: Lens) -> None:
-        painter.setOpacity(DIMMED if self.selected is not None else 1.0)
+        painter.setOpacity(self._opacity)
         if self.layer.width > 0:
             self._draw_frames(painter, lens)
         painter.setOpacity(1.0)
@@ -99,6 +109,38 @@ class BoxesItem(LabeledItem):
         else:
             self._stroke(painter, lens, lens.dpr)
 
+    @property
+    def _opacity(self) -> float:
+        """Of all boxes: those that are not selected step back, unless they are a drawing."""
+        return DIMMED if self.selected is not None and not self.layer.letters else 1.0
+
+    def _write_inside(self, painter: QPainter, lens: Lens) -> None:
+        """Labels inside their boxes, each line in the middle; nothing where it cannot be read."""
+        painter.resetTransform()
+        painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
+        wanted = self.layer.letters * lens.scale
+        window = QRectF(0, 0, lens.width, lens.height)
+        bold, plain = scaled_font(QApplication.font(), 1.0, bold=True), QApplication.font()
+        bold.setPixelSize(MEASURED)
+        metrics = QFontMetricsF(bold)
+        for row in self._rows.tolist():
+            rect = lens.rect(*self.layer.xyxy[row].tolist()).normalized()
+            lines = self.layer.labels[row].split("\n")
+            if not (self.layer.labels[row] and rect.intersects(window)):
+                continue
+            size = rect.width(), rect.height()
+            widest = max(metrics.horizontalAdvance(line) for line in lines) / MEASURED
+            letters = letters_inside(wanted, size, len(lines), widest)
+            if letters < SMALLEST_LETTERS:
+                continue
+            painter.setPen(ink_on(self.paper(row)))
+            for number, top in enumerate(lines_inside(letters, size, len(lines))):
+                font = QFont(plain if number else bold)
+                font.setPixelSize(max(1, int(letters)))
+                painter.setFont(font)
+                line = QRectF(rect.left(), rect.top() + top - letters, rect.width(), 3 * letters)
+                painter.drawText(line, Qt.AlignmentFlag.AlignCenter, lines[number])
+
     def _marked(self) -> list[int]:
         """The rows of the hovered box and of the selected one, which lies above it."""
         rows = (self.layer.row(key) for key in (self.hovered, self.selected) if key is not None)
@@ -111,8 +153,11 @@ class BoxesItem(LabeledItem):
     def draw_words(self, painter: QPainter, lens: Lens) -> None:
         if not self.layer.labels:
             return
+        if self.layer.letters > 0:
+            self._write_inside(painter, lens)
+            return
         marked = self._marked()
-        painter.setOpacity(DIMMED if self.selected is not None else 1.0)
+        painter.setOpacity(self._opacity)
         self.label_all(painter, lens, marked)
         painter.setOpacity(1.0)
         for row in marked:

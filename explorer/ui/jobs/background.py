@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 RESTORE = "jobs-restore"
 
+MOST_OVER = 20
+"""So many jobs that have ended stay in the list; the oldest leave it first."""
+
 
 class Phase(Enum):
     """Where a job stands."""
@@ -202,6 +205,8 @@ class BackgroundJobs(QObject):
         self.changed.emit(found.job.id)
         if is_over(update):
             self.ended.emit(found.job.id)
+            for old in [other for other in self.all if other.phase.over][:-MOST_OVER]:
+                self.cancel(old.job.id)
 
     def _file(self, job_id: str, act: Callable[[], None]) -> None:
         """Writes or removes a job's files, on the thread that runs it."""

@@ -5,22 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from explorer.ui.jobs.background import Background, BackgroundJobs, Phase
-from explorer.ui.panels.progress import duration
+from explorer.ui.jobs.background import BackgroundJobs, Phase
+from explorer.ui.jobs.folder_row import FolderRow
+from explorer.ui.jobs.job_row import JobRow
 from explorer.ui.widgets.fonts import text_scale
 from explorer.ui.widgets.lifetime import discard
 from explorer.ui.widgets.scrolled import scrolled
-from explorer.ui.widgets.small_widgets import UNIT, Card, IconButton, Label, PopupFrame
+from explorer.ui.widgets.small_widgets import UNIT, Label, PopupFrame
 from explorer.ui.widgets.theme import icon
 
 if TYPE_CHECKING:
@@ -28,94 +21,12 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QKeyEvent
 
-WIDTH, MOST_HEIGHT = 420, 420
+    from explorer.ui.jobs.background import Background
 
+WIDTH, MOST_HEIGHT = 520, 480
 
-class JobRow(Card):
-    """One job: what it is, how far it is, and its buttons.
-
-    Signals:
-        pause_wanted: Its id, and True = pause, False = resume.
-        cancel_wanted: Its id.
-        show_wanted: Its id.
-    """
-
-    pause_wanted = Signal(str, bool)
-    cancel_wanted = Signal(str)
-    show_wanted = Signal(str)
-
-    def __init__(self, job_id: str, *, shows: bool) -> None:
-        super().__init__()
-        self._id, self._rests, self._shows = job_id, False, shows
-        self.title = Label(bold=True)
-        self.words = Label(quiet=True, factor=0.92)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(4)
-        self.bar.setAccessibleName(self.tr("Progress"))
-        self.show_button = QPushButton(self.tr("Show"))
-        self.pause = IconButton("pause", self.tr("Pause"))
-        self.cancel = IconButton("stop", self.tr("Cancel"))
-        self.show_button.clicked.connect(self._show)
-        self.pause.clicked.connect(self._pause)
-        self.cancel.clicked.connect(self._cancel)
-        head = QHBoxLayout()
-        head.setSpacing(UNIT // 2)
-        head.addWidget(self.title, 1)
-        head.addWidget(self.show_button)
-        head.addWidget(self.pause)
-        head.addWidget(self.cancel)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(UNIT + 4, UNIT, UNIT, UNIT + 2)
-        layout.setSpacing(UNIT // 2)
-        layout.addLayout(head)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.words)
-
-    def set_job(self, found: Background) -> None:
-        phase, title = found.phase, found.job.title
-        self._rests = phase in (Phase.PAUSED, Phase.FAILED)
-        self.title.setText(title)
-        self.words.setText(self._words(found))
-        endless = found.share < 0 and phase is Phase.RUNNING
-        self.bar.setRange(0, 0 if endless else 1000)
-        if not endless:
-            self.bar.setValue(round(1000 * max(found.share, 0.0)))
-        self.bar.setVisible(not phase.over)
-        self.show_button.setVisible(self._shows)
-        self.show_button.setAccessibleName(self.tr("Show {job}").format(job=title))
-        self.pause.setVisible(phase is not Phase.DONE)
-        verb = self.tr("Pause")
-        if self._rests:
-            verb = self.tr("Try again") if phase is Phase.FAILED else self.tr("Resume")
-        self.pause.setIcon(icon("play" if self._rests else "pause"))
-        self.pause.rename(f"{verb}: {title}")
-        self.cancel.setIcon(icon("close" if phase.over else "stop"))
-        leave = self.tr("Remove from the list") if phase.over else self.tr("Cancel")
-        self.cancel.rename(f"{leave}: {title}")
-
-    def _words(self, found: Background) -> str:
-        share = f"{found.share:.0%}" if found.share >= 0 and not found.phase.over else ""
-        spent = duration(found.seconds) if found.seconds > 0 else ""
-        if found.failure is not None and found.phase is Phase.FAILED:
-            return f"{found.failure.message} {found.failure.hint}".strip()
-        state = {
-            Phase.WAITING: self.tr("Waiting"),
-            Phase.RUNNING: "",
-            Phase.PAUSED: self.tr("Paused"),
-            Phase.DONE: self.tr("Done"),
-            Phase.FAILED: self.tr("Failed"),
-        }[found.phase]
-        return " · ".join(part for part in (state, share, spent, found.note) if part)
-
-    def _show(self) -> None:
-        self.show_wanted.emit(self._id)
-
-    def _pause(self) -> None:
-        self.pause_wanted.emit(self._id, not self._rests)
-
-    def _cancel(self) -> None:
-        self.cancel_wanted.emit(self._id)
+FOLDER = "folder"
+"""The kind of background job that is a folder job."""
 
 
 class JobList(PopupFrame):
@@ -123,9 +34,13 @@ class JobList(PopupFrame):
 
     Signals:
         show_wanted: A job's id: its result is to be shown.
+        act_wanted: A folder job's id and what is to be done with it, see `FolderRow`.
+        photo_wanted: A folder job's id, and a file: that photo is to be shown.
     """
 
     show_wanted = Signal(str)
+    act_wanted = Signal(str, str)
+    photo_wanted = Signal(str, str)
 
     def __init__(self, owner: QWidget, jobs: BackgroundJobs, shows: Callable[[str], bool]) -> None:
         super().__init__(owner)
@@ -133,7 +48,7 @@ class JobList(PopupFrame):
         self.rows: dict[str, JobRow] = {}
         self.setAccessibleName(self.tr("Background jobs"))
         self.nothing = Label(
-            self.tr("No background jobs. Evaluations and trainings run here."),
+            self.tr("No background jobs. Evaluations, trainings and work on folders run here."),
             quiet=True,
         )
         column = QWidget()
@@ -172,7 +87,7 @@ class JobList(PopupFrame):
         if found is None and row is not None:
             self._drop(job_id)
         elif found is not None and row is None:
-            row = JobRow(job_id, shows=self._shows(found.job.kind))
+            row = self._row(found)
             row.pause_wanted.connect(self._jobs.pause)
             row.cancel_wanted.connect(self._jobs.cancel)
             row.show_wanted.connect(self._show)
@@ -181,6 +96,14 @@ class JobList(PopupFrame):
         if found is not None and row is not None:
             row.set_job(found)
         self._arrange()
+
+    def _row(self, found: Background) -> JobRow:
+        if found.job.kind != FOLDER:
+            return JobRow(found.job.id, shows=self._shows(found.job.kind))
+        row = FolderRow(found.job.id)
+        row.act_wanted.connect(self._act)
+        row.photo_wanted.connect(self._open_photo)
+        return row
 
     def _drop(self, job_id: str) -> None:
         row = self.rows.pop(job_id)
@@ -192,6 +115,14 @@ class JobList(PopupFrame):
     def _show(self, job_id: str) -> None:
         self.hide()
         self.show_wanted.emit(job_id)
+
+    def _act(self, job_id: str, what: str) -> None:
+        self.hide()
+        self.act_wanted.emit(job_id, what)
+
+    def _open_photo(self, job_id: str, path: str) -> None:
+        self.hide()
+        self.photo_wanted.emit(job_id, path)
 
     def _arrange(self) -> None:
         self.nothing.setVisible(not self.rows)

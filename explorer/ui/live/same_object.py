@@ -17,8 +17,8 @@ LEAST_IOU = 0.3
 MOST_MISSED = 15
 """Frames after which an object that is not found any more is given up."""
 
-NUMBERED = ("tracks",)
-"""Layers whose keys are numbers of objects already: those of a tracker."""
+NUMBERED = ("tracks", "tiles", "kernels", "slices")
+"""Layers whose keys are numbers already: of a tracker's objects, of channels and kernels."""
 
 
 class SameObject:

@@ -17,7 +17,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QAction, QColor, QGuiApplication, QIcon, QKeySequence, QPainter, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from explorer.core.layers import Color, Table
+from explorer.core.layers import Color, Table, numeric
 from explorer.render.numbers import count, fixed
 
 if TYPE_CHECKING:
@@ -92,10 +92,7 @@ class TableModel(QAbstractTableModel):
     def _take(self, table: Table) -> None:
         self._table = table
         columns = range(len(table.columns))
-        self._numeric = [
-            bool(table.rows) and all(isinstance(row[column], int | float) for row in table.rows)
-            for column in columns
-        ]
+        self._numeric = [numeric([row[column] for row in table.rows]) for column in columns]
         self._places = [
             decimals([value for row in table.rows if isinstance(value := row[column], float)])
             for column in columns
@@ -110,12 +107,14 @@ class TableModel(QAbstractTableModel):
             column, direction = self._sort
             down = direction == Qt.SortOrder.DescendingOrder
             if self._numeric[column]:
-                # NaN compares with nothing: it goes to the end, whichever the direction.
+                # NaN and an empty cell compare with nothing: they go to the end either way.
                 worst = -math.inf if down else math.inf
-                self._order.sort(
-                    key=lambda r: worst if rows[r][column] != rows[r][column] else rows[r][column],
-                    reverse=down,
-                )
+
+                def number(row: int) -> float:
+                    cell = rows[row][column]
+                    return worst if isinstance(cell, str) or cell != cell else cell
+
+                self._order.sort(key=number, reverse=down)
             else:
                 self._order.sort(key=lambda r: str(rows[r][column]).casefold(), reverse=down)
 

@@ -98,6 +98,7 @@ COMMANDS = (
         "evaluate", QT_NOOP("Evaluate on a data set…"), "Ctrl+Shift+E", "chart", "Analyze",
         rule=True
     ),
+    Command("run_folder", QT_NOOP("Run on a folder…"), "Ctrl+Shift+F", "folder", "Analyze"),
     Command("jobs", QT_NOOP("Background jobs"), "Ctrl+J", "recent", "Analyze"),
     Command("live_film", QT_NOOP("Open film…"), "", "film", "Live", rule=True),
     Command("live_address", QT_NOOP("Open network stream…"), "", "globe", "Live"),

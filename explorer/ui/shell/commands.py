@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog
 
 from explorer.core import settings
+from explorer.ui.jobs.folder_jobs import runs_on_folders
 from explorer.ui.shell import layout
 from explorer.ui.widgets import theme
 
@@ -64,6 +65,7 @@ class Commands(QObject):
         for name in ("save", "save_as", "copy_view", "copy_python"):
             actions[name].setEnabled(board)
         actions["load_truth"].setEnabled(photo)
+        actions["run_folder"].setEnabled(runs_on_folders(study))
         actions["run"].setEnabled(photo or not study.wants_photo)
         actions["save_truth"].setEnabled(bool(study.truth))
         actions["compare"].setEnabled(board or self._pinned.there)

@@ -10,6 +10,7 @@ that, so that a start waits for no more than Qt; what is imported before is list
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
@@ -140,6 +141,7 @@ class Window(QMainWindow):
     def _make_parts(self) -> None:
         from explorer.ui.board.pinned_result import PinnedResult
         from explorer.ui.dialogs.sheets import Sheets
+        from explorer.ui.jobs.folder_jobs import FolderJobs
         from explorer.ui.jobs.job_list import JobList
         from explorer.ui.jobs.job_results import JobResults
         from explorer.ui.live.live import Live
@@ -174,6 +176,7 @@ class Window(QMainWindow):
         self.making = Making(self)
         self.sheets = Sheets(self, self.actions_)
         self.job_results = JobResults(self)
+        self.folder_jobs = FolderJobs(self)
         self.job_list = JobList(self, self.jobs, self.job_results.shows)
         self.truth_files = TruthFiles(self, self.inspector.form, self.board)
         self.menus.fill(self)
@@ -189,6 +192,7 @@ class Window(QMainWindow):
             self.live.handlers(),
             self.sheets.handlers(),
             self.job_results.handlers(),
+            self.folder_jobs.handlers(),
             self.trail.handlers(),
             {"jobs": self.open_jobs},
             {"undo": undo.undo, "redo": undo.redo, "load_truth": self.truth_files.load},
@@ -246,6 +250,12 @@ class Window(QMainWindow):
         self.pinned.changed.connect(self._pinned_changed)
         self.job_button.clicked.connect(self.open_jobs)
         self.job_list.show_wanted.connect(self.job_results.show)
+        self.job_list.act_wanted.connect(self.folder_jobs.act)
+        self.job_list.photo_wanted.connect(self.folder_jobs.open_photo)
+        self.folder_jobs.photo_wanted.connect(self.trail.open)
+        self.folder_jobs.photos_found.connect(partial(self.strip.add, select=False))
+        self.folder_jobs.first_wanted.connect(self.intake.open_path)
+        self.folder_jobs.truth_wanted.connect(self.truth_files.follow)
 
     # -- what the parts ask -----------------------------------------------------------------------
 

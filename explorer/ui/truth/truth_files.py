@@ -41,6 +41,7 @@ class TruthFiles(QObject):
         self._offered: set[Path] = set()
         self._accepted: set[Path] = set()  # whose photos get their boxes without asking again
         self._filled: set[str] = set()  # photos that got them so: what is deleted stays deleted
+        self._results: dict[Path, Path] = {}  # by the photos' folder: where their boxes are
         self._offer: Notice | None = None
         form.truth_wanted.connect(self._wanted)
         form.truth_chosen.connect(board.choose_truth)
@@ -96,6 +97,16 @@ class TruthFiles(QObject):
         self._offered.add(folder)
         self._accepted.add(folder)
 
+    def follow(self, results: str, photos: str) -> None:
+        """Takes the boxes in one folder as ground truth of the photos below another.
+
+        A photo gets them as soon as it is shown, unless it has ground truth.
+        """
+        self._results[Path(photos)] = Path(results)
+        words = self.tr("The boxes in {results} are the ground truth of the photos in {folder}.")
+        self._desk.notices.say(words.format(results=Path(results).name, folder=Path(photos).name))
+        self._look_around()
+
     # -- inside -----------------------------------------------------------------------------------
 
     def _wanted(self, what: str) -> None:
@@ -115,15 +126,20 @@ class TruthFiles(QObject):
         if image is None or image.path is None or view is None or study.truth or not self._views():
             return
         path = image.path
-        if path.parent in self._offered:
-            uses = bool(truth_name(view.Params))
-            if path.parent not in self._accepted or image.key in self._filled or not uses:
+        uses, filled = bool(truth_name(view.Params)), image.key in self._filled
+        results = self._results_for(path)
+        if results is None and path.parent in self._offered:
+            if path.parent not in self._accepted or filled or not uses:
                 return
+        elif results is not None and (filled or not uses):
+            return
 
         def job() -> Generator[Step[Any], Any, None]:
-            from explorer.annotations.around import around
+            from explorer.annotations.around import around, found_in
 
-            yield Step((image.key, around(path, (image.width, image.height))))
+            size = (image.width, image.height)
+            found = around(path, size) if results is None else found_in(results, path, size)
+            yield Step((image.key, found))
 
         self._desk.bridge.fetch(LOOK_AROUND, lambda _: job(), self._looked_around)
 
@@ -144,12 +160,17 @@ class TruthFiles(QObject):
         if found is None or study.truth or study.image is None or study.image.path is None:
             return
         folder = study.image.path.parent
-        if folder in self._accepted:
+        if folder in self._accepted or self._results_for(study.image.path) is not None:
             self._filled.add(study.image.key)
             self._take(found.boxes, found.notes)
         else:
             self._offered.add(folder)
             self._show_offer(found.boxes, found.notes, found.path, folder)
+
+    def _results_for(self, photo: Path) -> Path | None:
+        """The folder of the boxes that were chosen for a photo."""
+        places = (self._results.get(folder) for folder in photo.parents)
+        return next((place for place in places if place is not None), None)
 
     def _is_shown(self, key: str) -> bool:
         image = self._desk.study.image  # another photo may be shown by now

@@ -12,7 +12,7 @@ from explorer.core.params import Effect, ImageRef, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.views.shared.common import photo_of
-from explorer.views.shared.dreams import (
+from explorer.views.shared.synthesis.dreams import (
     channels_of,
     channels_param,
     dream_board,
@@ -25,7 +25,7 @@ from explorer.views.shared.dreams import (
     step_param,
     tv_param,
 )
-from explorer.views.shared.growth import NEWEST, Grown, Run, shown_param
+from explorer.views.shared.synthesis.growth import NEWEST, Grown, Run, shown_param
 from explorer.vision.synthesis import objectives
 from explorer.vision.synthesis.images import Pixels
 from explorer.vision.synthesis.octaves import octave_sizes, pictured, resized, zoomed

@@ -14,7 +14,8 @@ from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.live.memory import brought_back
 from explorer.views.shared.common import photo_of
-from explorer.views.shared.dreams import (
+from explorer.views.shared.memory import recalled, remember
+from explorer.views.shared.synthesis.dreams import (
     channels_of,
     channels_param,
     dream_board,
@@ -26,7 +27,6 @@ from explorer.views.shared.dreams import (
     step_param,
     tv_param,
 )
-from explorer.views.shared.memory import recalled, remember
 from explorer.vision.synthesis.images import Pixels
 from explorer.vision.synthesis.octaves import octave_sizes, pictured, preview, resized, zoomed
 from explorer.vision.synthesis.optimizers import NormalizedDescent

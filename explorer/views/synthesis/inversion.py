@@ -12,9 +12,9 @@ from explorer.core.params import Effect, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.views.shared.common import class_name, color
-from explorer.views.shared.dreams import layer_param, require_layer
-from explorer.views.shared.growth import NEWEST, Grown, Run, shown_param
 from explorer.views.shared.seen import probabilities, says, seen_picture
+from explorer.views.shared.synthesis.dreams import layer_param, require_layer
+from explorer.views.shared.synthesis.growth import NEWEST, Grown, Run, shown_param
 from explorer.vision.synthesis.inversion import (
     ADAM,
     FEATURES,

@@ -12,9 +12,9 @@ from explorer.core.params import param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.views.shared.common import percent
-from explorer.views.shared.dreams import require_layer, stage_layers
-from explorer.views.shared.growth import Run
 from explorer.views.shared.seen import answered, probabilities, says, seen_picture
+from explorer.views.shared.synthesis.dreams import require_layer, stage_layers
+from explorer.views.shared.synthesis.growth import Run
 from explorer.vision.features.mosaics import picture_sheet
 from explorer.vision.synthesis.inversion import FEATURES, Recipe, inversion
 from explorer.vision.synthesis.objectives import LOGITS

@@ -12,9 +12,9 @@ from explorer.core.params import Effect, ImageRef, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.views.shared.common import photo_of, size_of
-from explorer.views.shared.dreams import dream_layers, require_layer, stage_layers
-from explorer.views.shared.growth import NEWEST, Grown, Run, loss_plot, shown_param
 from explorer.views.shared.seen import answered
+from explorer.views.shared.synthesis.dreams import dream_layers, require_layer, stage_layers
+from explorer.views.shared.synthesis.growth import NEWEST, Grown, Run, loss_plot, shown_param
 from explorer.vision.synthesis.images import Fourier, Image, Pixels
 from explorer.vision.synthesis.octaves import octave_sizes, pictured, preview, resized
 from explorer.vision.synthesis.optimizers import Optimizer, adam, lbfgs

@@ -25,10 +25,10 @@ from explorer.core.listing import quantity
 from explorer.core.params import Effect, ImageRef, NetworkRef, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.shared.attacks import paired_bars, targets
 from explorer.views.shared.common import class_name, percent
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.seen import fed_picture
+from explorer.views.shared.synthesis.attacks import paired_bars, targets
 from explorer.vision.adversarial.bounded import pgd
 from explorer.vision.adversarial.goals import ClassGoal
 from explorer.vision.adversarial.pictures import levels

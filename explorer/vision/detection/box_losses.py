@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Numbers = NDArray[np.floating[Any]]
 
 BETA = 1 / 9
 """Where smooth L1 turns from a square into a line, as torchvision's RPN has it."""
@@ -34,7 +35,7 @@ class Loss:
     gradient: Floats
 
 
-def box_loss(name: str, predicted: Floats, truth: Floats, size: tuple[float, float]) -> Loss:
+def box_loss(name: str, predicted: Numbers, truth: Numbers, size: tuple[float, float]) -> Loss:
     """One of `BOX_LOSSES`.
 
     Args:
@@ -133,8 +134,8 @@ class _Pair:
 
     def __init__(self, boxes: Floats, truth: Floats) -> None:
         low, high = np.maximum(boxes[:, :2], truth[:, :2]), np.minimum(boxes[:, 2:], truth[:, 2:])
-        apart = (high <= low).any(axis=1)
-        inner = np.where(apart[:, None], 0.0, high - low)
+        apart = (high <= low).any(axis=1, keepdims=True)
+        inner = np.where(apart, 0.0, high - low)
         shared = inner[:, 0] * inner[:, 1]
         width, height = _sides(boxes)
         area = width * height

@@ -91,7 +91,7 @@ def activation(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerInput:
-    """What a layer was given at its first call, and where that lies on the photo.
+    """What a layer was given at one of its calls, and where that lies on the photo.
 
     Attributes:
         layer: Its name.
@@ -117,7 +117,12 @@ class LayerInput:
 
 @torch.no_grad()
 def layer_input(
-    module: nn.Module, images: Tensor | list[Tensor], layer: str, *, frame: Frame = SAME_FRAME
+    module: nn.Module,
+    images: Tensor | list[Tensor],
+    layer: str,
+    *,
+    frame: Frame = SAME_FRAME,
+    call: int = 0,
 ) -> LayerInput:
     """Runs a module in eval mode on one picture up to `layer`, which does not run any more.
 
@@ -126,13 +131,14 @@ def layer_input(
         images: What it takes, as in `activation`.
         layer: The dotted name of one of its modules.
         frame: From the photo's pixels to those of the picture.
+        call: Which call of a layer that is used several times; beyond the last = the last.
 
     Raises:
         ExplorerError: When the layer is unknown, was not called, or was given no tensor.
     """
     before = [name for name in layers_read(module, layer) if name != layer]
     with captured(module, before) as records:
-        values = input_until(module, layer, lambda: module(images))
+        values = input_until(module, layer, lambda: module(images), call=call)
     if not isinstance(values, Tensor) or values.numel() == 0:
         raise ExplorerError(
             f"The layer {layer!r} has an empty input for this photo.", "Choose another layer."

@@ -115,23 +115,23 @@ def stamped(maps: Tensor, weight: Tensor, stride: int, padding: int = 0) -> Tens
 
     Args:
         maps: (N, C, h, w).
-        weight: (C, O, k, k): the kernels from input channel to output channel.
+        weight: (C, O, kh, kw): the kernels from input channel to output channel.
         stride: Cells of the larger map between neighboring stamps.
         padding: Rows and columns that are cut off at each side in the end.
 
     Returns:
-        (N, O, H, W) with ``H = (h - 1) * stride + k - 2 * padding``.
+        (N, O, H, W) with ``H = (h - 1) * stride + kh - 2 * padding``.
     """
     count, _, height, width = maps.shape
-    size = weight.shape[-1]
+    high, wide = weight.shape[-2:]
     found = maps.new_zeros(
-        (count, weight.shape[1], (height - 1) * stride + size, (width - 1) * stride + size)
+        (count, weight.shape[1], (height - 1) * stride + high, (width - 1) * stride + wide)
     )
     for row in range(height):
         for column in range(width):
             stamp = torch.einsum("nc,cokl->nokl", maps[..., row, column], weight)
             top, left = row * stride, column * stride
-            found[..., top : top + size, left : left + size] += stamp
+            found[..., top : top + high, left : left + wide] += stamp
     return found[..., padding : found.shape[-2] - padding, padding : found.shape[-1] - padding]
 
 

@@ -11,18 +11,20 @@ the second one's output for each.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torchvision.models.detection import FCOS, RetinaNet
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
+from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.models.detection.ssd import SSD
 
 from explorer.core.errors import ExplorerError
 from explorer.networks.preprocess import SAME_FRAME
-from explorer.vision.trace.one_stage import Kind, OneStage, trace_one_stage
+from explorer.vision.trace.one_stage import Kind, OneStage, one_stage_from, trace_one_stage
 from explorer.vision.trace.parts import (
     Filter,
     Level,
@@ -35,7 +37,7 @@ from explorer.vision.trace.parts import (
     make_levels,
     place_of,
 )
-from explorer.vision.trace.two_stage import RoiStage, Rpn, TwoStage, trace_two_stage
+from explorer.vision.trace.two_stage import RoiStage, Rpn, TwoStage, trace_two_stage, two_stage_from
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -87,6 +89,27 @@ def differentiable(module: nn.Module, image: Tensor, frame: Frame = SAME_FRAME) 
     )
 
 
+@torch.no_grad()
+def again(module: nn.Module, trace: Trace) -> Trace:
+    """The trace with the limits that the module has now; its backbone does not run again.
+
+    Args:
+        module: That of the trace, whose thresholds and numbers of boxes may have been changed.
+        trace: Its own.
+
+    Returns:
+        A trace whose `output` is in pixels of the transformed image.
+    """
+    seen = trace.pyramid
+    height, width = seen.size
+    images = ImageList(seen.image, [seen.size])
+    maps = OrderedDict(seen.features)
+    image = seen.image[0, :, :height, :width]
+    if isinstance(trace, TwoStage):
+        return two_stage_from(module, image, seen.frame, images, maps)
+    return one_stage_from(trace.kind, module, image, seen.frame, images, maps)
+
+
 def _as_published(part: Any, family: type[Any], *methods: str) -> None:
     if not isinstance(part, family) or any(
         getattr(type(part), name) is not getattr(family, name) for name in methods
@@ -111,6 +134,7 @@ __all__ = [
     "Suppressors",
     "Trace",
     "TwoStage",
+    "again",
     "differentiable",
     "level_of",
     "make_levels",

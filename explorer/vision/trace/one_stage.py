@@ -15,6 +15,10 @@ from explorer.vision.trace.parts import Filter, Nms, Pyramid, Stage
 from explorer.vision.trace.two_stage import features_of, pyramid_of
 
 if TYPE_CHECKING:
+    from collections import OrderedDict
+
+    from torchvision.models.detection.image_list import ImageList
+
     from explorer.networks.preprocess import Frame
 
 Kind = Literal["retinanet", "fcos", "ssd"]
@@ -81,6 +85,18 @@ class OneStage:
 def trace_one_stage(kind: Kind, module: Any, image: Tensor, frame: Frame) -> OneStage:
     """Runs the module's parts one after the other; see `explorer.vision.trace.traced`."""
     images, features = features_of(module, image)
+    return one_stage_from(kind, module, image, frame, images, features)
+
+
+def one_stage_from(
+    kind: Kind,
+    module: Any,
+    image: Tensor,
+    frame: Frame,
+    images: ImageList,
+    features: OrderedDict[str, Tensor],
+) -> OneStage:
+    """The same from the backbone's maps on; see `explorer.vision.trace.again`."""
     maps = list(features.values())
     answers = module.head(maps)
     (anchors,) = module.anchor_generator(images, maps)

@@ -182,6 +182,13 @@ def pyramid_of(
 def trace_two_stage(module: GeneralizedRCNN, image: Tensor, frame: Frame) -> TwoStage:
     """Runs the module's parts one after the other; see `explorer.vision.trace.traced`."""
     images, features = features_of(module, image)
+    return two_stage_from(module, image, frame, images, features)
+
+
+def two_stage_from(
+    module: Any, image: Tensor, frame: Frame, images: ImageList, features: OrderedDict[str, Tensor]
+) -> TwoStage:
+    """The same from the backbone's maps on; see `explorer.vision.trace.again`."""
     pyramid, rpn = _proposed(module.rpn, image, frame, images, features)
     roi, found = _detected(module.roi_heads, features, rpn.proposals, images)
     original = [(int(image.shape[-2]), int(image.shape[-1]))]

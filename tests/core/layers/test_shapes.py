@@ -7,7 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from explorer.core.layers import Boxes, Grid, Lines, Points, Text, boxes_at, frame_widths
+from explorer.core.layers import (
+    Boxes,
+    Grid,
+    Lines,
+    Points,
+    Text,
+    box_beside,
+    boxes_at,
+    frame_widths,
+)
 
 RED = np.array([[255, 0, 0]], np.uint8)
 
@@ -51,3 +60,18 @@ def test_keys_survive_hidden_boxes() -> None:
     assert (boxes.key(1), boxes.row(3), boxes.row(5)) == (3, 1, None)
     plain = Boxes(np.zeros((2, 4), np.float32), np.repeat(RED, 2, 0))
     assert (plain.key(1), plain.row(1), plain.row(2)) == (1, 1, None)
+
+
+def test_the_tile_beside_another_one() -> None:
+    # 0 1 2
+    # 3 4
+    x, y = np.array([0, 10, 20, 0, 10]), np.array([0, 0, 0, 8, 8])
+    tiles = np.stack([x, y, x + 10, y + 8], axis=1).astype(np.float32)
+    assert box_beside(tiles, 0, 1, 0) == 1
+    assert box_beside(tiles, 1, 1, 0) == 2
+    assert box_beside(tiles, 1, -1, 0) == 0
+    assert box_beside(tiles, 0, 0, 1) == 3
+    assert box_beside(tiles, 4, 0, -1) == 1
+    assert box_beside(tiles, 2, 1, 0) is None
+    assert box_beside(tiles, 2, 0, 1) is None, "nothing is below it"
+    assert box_beside(tiles[:1], 0, 1, 0) is None

@@ -175,7 +175,7 @@ def test_masks_by_hand_and_resumed() -> None:
     assert figures["mask_AP50"] == pytest.approx(1.0)
     assert by_class["x"]["mask_AP"] == pytest.approx(0.2)
     other = MaskBoxes()
-    other.restore(score.arrays())
+    other.extend(score.arrays())
     assert other.figures(("background", "x")) == (figures, by_class)
 
 

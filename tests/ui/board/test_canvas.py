@@ -441,6 +441,26 @@ def test_arrows_nudge_the_box_and_are_the_windows_otherwise(qtbot: QtBot, canvas
     assert canvas.viewpoint == view
 
 
+def test_arrows_go_from_tile_to_tile_of_a_mosaic(qtbot: QtBot, canvas: Canvas) -> None:
+    heard = Heard(canvas)
+    xyxy = np.array([[0, 0, 40, 40], [40, 0, 80, 40], [0, 40, 40, 80]], np.float32)
+    tiles = Boxes(xyxy, np.full((3, 3), 90, np.uint8), keys=(5, 3, 8), name="tiles")
+    canvas.set_pane(pane(tiles, name="mosaic", size=(80, 80), frame="mosaic"))
+    canvas.set_mode(Mode.POINT)
+    qtbot.keyClick(canvas, Qt.Key.Key_Right)
+    assert not heard.of("box_selected"), "nothing is selected yet: the key is the window's"
+    canvas.set_selected(("tiles", 5))
+    qtbot.keyClick(canvas, Qt.Key.Key_Right)
+    qtbot.keyClick(canvas, Qt.Key.Key_Down)
+    assert heard.of("box_selected") == [("tiles", 3), ("tiles", 8)]
+    qtbot.keyClick(canvas, Qt.Key.Key_Left)
+    assert len(heard.of("box_selected")) == 2, "there is none"
+    canvas.set_pane(pane(photo(), tiles))
+    canvas.set_selected(("tiles", 5))
+    qtbot.keyClick(canvas, Qt.Key.Key_Right)
+    assert len(heard.of("box_selected")) == 2, "boxes on a photo are left alone"
+
+
 def test_keyboard_places_points_and_boxes(qtbot: QtBot, canvas: Canvas) -> None:
     heard = Heard(canvas)
     canvas.set_mode(Mode.POINT)

@@ -152,6 +152,20 @@ def test_a_failed_job_says_why_and_can_be_tried_again(qtbot: QtBot, made: Made) 
 # -- the list
 
 
+def test_jobs_that_have_ended_do_not_pile_up(
+    qtbot: QtBot, made: Made, shown: JobList, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.ui.jobs.background.MOST_OVER", 3)
+    going = started(qtbot, made)
+    made.jobs.pause(going)
+    ended = []
+    for number in range(6):
+        with qtbot.waitSignal(made.jobs.ended, timeout=WAIT):
+            ended.append(made.jobs.start("count", "Counting", {"to": 5, "fails at": number}))
+    assert [found.job.id for found in made.jobs.all] == [going, *ended[-3:]]
+    assert set(shown.rows) == {going, *ended[-3:]}
+
+
 @pytest.fixture
 def shown(qtbot: QtBot, made: Made) -> JobList:
     owner = QWidget()

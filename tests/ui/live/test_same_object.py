@@ -51,8 +51,11 @@ def test_numbers_of_a_tracker_and_other_selections_are_left_alone() -> None:
     same = SameObject()
     tracks = board(LEFT, name="tracks")
     assert same.find(tracks, board(RIGHT, name="tracks"), ("tracks", 5)) == ("tracks", 5)
-    assert same.find(tracks, tracks, ("tiles", 3)) == ("tiles", 3)
+    assert same.find(tracks, tracks, ("others", 3)) == ("others", 3)
     assert same.find(tracks, tracks, None) is None
+    tiles = board(LEFT, RIGHT, name="tiles")
+    assert same.find(tiles, board(RIGHT, LEFT, name="tiles"), ("tiles", 5)) == ("tiles", 5)
+    assert same.find(tiles, tiles, None) is None
     same.find(board(LEFT), board(LEFT), ("detections", 5))
     same.forget()
     assert same.find(board(LEFT), board(LEFT), None) is None

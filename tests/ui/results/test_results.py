@@ -123,6 +123,18 @@ def test_nan_sorts_to_the_end(qtbot: QtBot, order: Qt.SortOrder) -> None:
     assert model.index(3, 0).data(DISPLAY) == "nan"
 
 
+@pytest.mark.parametrize("order", [Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder])
+def test_an_empty_cell_among_numbers_leaves_them_numbers(qtbot: QtBot, order: Qt.SortOrder) -> None:
+    model = TableModel()
+    model.set_table(Table("t", ("v",), (("",), (10.0,), (9.0,))))
+    right = model.index(0, 0).data(Qt.ItemDataRole.TextAlignmentRole)
+    assert right & Qt.AlignmentFlag.AlignRight
+    model.sort(0, order)
+    rising = order == Qt.SortOrder.AscendingOrder
+    first = ["9.00", "10.00"] if rising else ["10.00", "9.00"]
+    assert [model.index(row, 0).data(DISPLAY) for row in range(3)] == [*first, ""]
+
+
 def test_a_live_update_keeps_order_scroll_and_selection(results: Results) -> None:
     results.set_board(Board((), tables=(table(200),)))
     widget = first(results)

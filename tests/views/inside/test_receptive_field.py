@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
-from explorer.core.layers import Board, Boxes, Heat, Masks
+from explorer.core.layers import Board, Boxes, Heat, Masks, Text
 from explorer.core.params import Point, resolved
 from explorer.engine.scene import Moment, Scene
 from explorer.networks.embedded.yolo import lite_yolo_v1
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
-from explorer.views.inside.receptive_field import VIEW, Params, Result
+from explorer.views.inside.receptive_field.result import Result
+from explorer.views.inside.receptive_field.view import VIEW, Params
 from tests.toys import make_network, tiny_faster_rcnn, toy_image, toy_network
 
 
@@ -124,6 +125,21 @@ def test_the_projective_field_by_hand() -> None:
     assert mask.extent == pytest.approx((0, 0, 41, 33))
 
 
+def test_the_projective_field_layer_by_layer() -> None:
+    (*_, result), board = look(chain(), place=Point(16.5, 12.5))
+    pane = board.pane("layers")
+    masks = [layer for layer in pane.layers if isinstance(layer, Masks)]
+    assert [mask.name for mask in masks] == ["first", "second"]
+    assert np.argwhere(masks[0].index == 0).tolist() == [[5, 7], [5, 8], [6, 7], [6, 8]]
+    assert np.argwhere(masks[1].index == 0).tolist() == [[2, 3], [2, 4], [3, 3], [3, 4]]
+    texts = [layer.text for layer in pane.layers if isinstance(layer, Text)]
+    assert texts == ["first: 4 of 320", "second: 4 of 80"]
+    x0, y0, x1, y1 = masks[1].extent
+    assert (x1 - x0) / (y1 - y0) == pytest.approx(41 / 33)
+    again = VIEW.draw(result, Params(at=Point(16.6, 12.6)))
+    assert next(m for m in again.pane("layers").layers if isinstance(m, Masks)) is masks[0]
+
+
 def test_growth_names_the_layers_where_something_changes() -> None:
     _, board = look(chain())
     assert [row[0] for row in board.tables[0].rows] == ["first", "second"]
@@ -181,6 +197,14 @@ def test_a_layer_that_does_not_run_is_told() -> None:
     asked = Params(layer="spare")
     with pytest.raises(ExplorerError, match="'spare' does not run"):
         list(VIEW.compute(Scene(network, toy_image()), asked))
+
+
+def test_a_default_layer_that_does_not_run_is_replaced_by_the_last_that_does() -> None:
+    module = Chain()
+    module.auxiliary = nn.Conv2d(2, 1, 1)
+    steps, board = look(make_network(module, "features"), effective=False)
+    assert steps[0].layer == "second"
+    assert board.summary.startswith("second: ")
 
 
 def test_operations_that_are_not_followed_are_noted() -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from explorer.core.colormaps import APART, cielab, colors_apart
 from explorer.core.layers import Boxes, Masks, Text
 from explorer.core.params import Mask, Point, parameters, resolved
 from explorer.engine.references import Opened
@@ -17,6 +18,7 @@ from explorer.networks.embedded.segmentation.decoders import lite_unet
 from explorer.networks.embedded.segmentation.fcn import lite_fcn
 from explorer.networks.embedded.segmentation.pspnet import lite_pspnet
 from explorer.networks.network import Network
+from explorer.networks.preprocess import SAME_FRAME
 from explorer.views.segmentation.decoder_bench.arithmetic import (
     LEARNED,
     METHODS,
@@ -27,9 +29,11 @@ from explorer.views.segmentation.decoder_bench.arithmetic import (
     UNPOOLING,
     window_at,
 )
-from explorer.views.segmentation.decoder_bench.cells import CELL
+from explorer.views.segmentation.decoder_bench.maps import ClassMap, colors_of, present_in
 from explorer.views.segmentation.decoder_bench.structure import ATROUS, FCN, PYRAMID, UNET
 from explorer.views.segmentation.decoder_bench.view import VIEW, Params, methods_of
+from explorer.views.shared.grids.cells import CELL
+from explorer.vision.dense.grids import CellGrid
 from tests.toys import FixedSegmenter, make_network, toy_image, toy_network
 
 NAMES = ("background", "red", "green", "blue", "cup")
@@ -62,7 +66,7 @@ def test_numbers_are_scores_of_the_network(method: str) -> None:
     given = found.given if found.before is None else found.before
     assert torch.equal(torch.from_numpy(given), own[y0:y1, x0:x1])
     board = VIEW.draw(result, Params(method=method))
-    first = f"{given[0, 0]:.2f}"
+    first = f"{given[0, 0]:.3f}"
     assert numbers(board, "given" if found.before is None else "before")[0] == first
 
 
@@ -115,7 +119,7 @@ def test_the_status_bar_has_the_sum_behind_a_number() -> None:
     board = VIEW.draw(result, Params(method=NEAREST))
     value = result.found.given[1, 1]
     words = board.pane("found").readout(3.5 * CELL, 2.5 * CELL)
-    assert words == f"row 2, column 3: 1 x {value:.2f} = {value:.2f}"
+    assert words == f"row 2, column 3: 1 x {value:.3f} = {value:.3f}"
 
 
 def test_a_cell_is_followed_to_the_larger_map() -> None:
@@ -228,3 +232,32 @@ def test_a_network_whose_enlargement_is_unknown_is_taken_as_it_is() -> None:
     assert result.found.stride == 1
     summary = VIEW.draw(result, Params(method=NEAREST)).summary
     assert "the scores have the size of the input already" in summary
+
+
+def test_all_panes_share_colors_that_are_told_apart() -> None:
+    place = CellGrid.of(SAME_FRAME, (1, 3), (1, 3))
+    names = tuple(map(str, range(80)))
+    # class 36 of the standard colors is a lighter version of class 4
+    own = ClassMap(np.array([[0, 4, 36]], np.int32), place, names)
+    other = ClassMap(np.array([[36, 9, 41]], np.int32), place, names)
+    colors = colors_of(present_in(own, other), len(names))
+    np.testing.assert_array_equal(colors[[0, 4, 36]], colors_apart([0, 4, 36], 80))
+    found = cielab(colors[[0, 4, 36, 9, 41]])
+    apart = np.linalg.norm(found[:, None] - found, axis=2) + 1000 * np.eye(5)
+    assert apart.min() >= APART
+    alone = colors_of(present_in(own), len(names))
+    np.testing.assert_array_equal(alone[[0, 4, 36]], colors[[0, 4, 36]], "as in the other panes")
+    key = own.key(10.0, colors)[0]
+    assert [list(tint) for tint in key.swatches] == [colors[k].tolist() for k in (0, 4, 36)]
+    assert own.layer(0.5, colors).colors is colors
+
+
+def test_panes_of_a_decoder_have_one_set_of_colors() -> None:
+    net = network(lite_pspnet)
+    _, result = shown(net, Params(part=5))
+    board = VIEW.draw(result, Params(part=5))
+    drawn = [
+        layer.colors for pane in board.panes for layer in pane.layers if isinstance(layer, Masks)
+    ]
+    assert len(drawn) >= 2
+    assert all(np.array_equal(colors, drawn[0]) for colors in drawn)

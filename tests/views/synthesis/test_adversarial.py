@@ -18,7 +18,7 @@ from explorer.engine.scene import Scene
 from explorer.images.image import from_array, open_image
 from explorer.networks.hooks import interruptible
 from explorer.render.board import render_pane
-from explorer.views.shared.attacks import ANY
+from explorer.views.shared.synthesis.attacks import ANY
 from explorer.views.synthesis.adversarial.params import (
     APPEAR,
     CHANGE,

@@ -9,7 +9,7 @@ import torch
 from explorer.core.errors import ExplorerError
 from explorer.core.params import resolved
 from explorer.engine.scene import Scene
-from explorer.views.shared.dreams import channels_of
+from explorer.views.shared.synthesis.dreams import channels_of
 from explorer.views.synthesis.deep_dream import VIEW, Params
 from tests.toys import ToyConvNet, hook_count, make_network, toy_image, toy_network
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from explorer.core.errors import ExplorerError
-from explorer.views.shared.growth import (
+from explorer.views.shared.synthesis.growth import (
     KEPT,
     Grown,
     Kept,

@@ -8,8 +8,8 @@ import torch
 
 from explorer.core.params import resolved
 from explorer.engine.scene import Scene
-from explorer.views.shared.dreams import stage_layers
 from explorer.views.shared.seen import probabilities, seen_picture
+from explorer.views.shared.synthesis.dreams import stage_layers
 from explorer.views.synthesis import inversion, inversion_ladder
 from explorer.vision.synthesis.target import Target
 from tests.toys import toy_image, toy_network

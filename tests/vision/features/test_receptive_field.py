@@ -462,6 +462,25 @@ def test_fields_of_well_known_networks_are_those_of_the_gradient(
     assert_fields_are_those_of_the_gradient(net, picture, list(layers))
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v2", "shufflenet_v2_x0_5"])
+def test_projective_fields_are_the_cells_that_a_pixel_changes(name: str) -> None:
+    net = positive(get_model(name, weights=None))
+    layers = NETS[name][:2]
+    picture = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(1)).double()
+    found = fields(net, picture)
+    for x, y in ((0, 0), (50, 31), (95, 40)):
+        changed = picture.clone()
+        changed[..., y, x] += 1.0
+        for layer in layers:
+            before, after = (
+                output_until(net, layer, lambda values=values: net(values))
+                for values in (picture, changed)
+            )
+            there = (before != after)[0].any(0).numpy()
+            np.testing.assert_array_equal(found[layer].reached(x, y), there, err_msg=layer)
+
+
 @pytest.mark.parametrize(
     ("name", "layer", "size"),
     [

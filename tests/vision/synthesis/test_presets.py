@@ -11,7 +11,7 @@ from torchvision.models import get_model
 import explorer
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
-from explorer.views.shared.dreams import dream_objective, stage_layers
+from explorer.views.shared.synthesis.dreams import dream_objective, stage_layers
 from explorer.vision.synthesis.images import Fourier, Pixels
 from explorer.vision.synthesis.inversion import FEATURES, Recipe, inversion
 from explorer.vision.synthesis.maximization import (

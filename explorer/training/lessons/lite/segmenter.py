@@ -139,9 +139,33 @@ KINDS = {
         " aeroplanes. Works on a grid of stride 16: thin and small objects are missed, borders"
         " are smooth and too wide. Everything that is none of the 20 classes is background.",
     ),
-    "lite-unet": Kind("Lite U-Net", lite_unet, "join.3", ""),
-    "lite-deconvnet": Kind("Lite DeconvNet", lite_deconvnet, "decoder.3", ""),
-    "mini-segnet": Kind("Mini SegNet", mini_segnet, "decoder.3", "", VGG),
+    "lite-unet": Kind(
+        "Lite U-Net",
+        lite_unet,
+        "join.3",
+        "Trained on few photos only: segments people, dogs, cats, horses, buses and tables, with"
+        " sharp borders; bicycles and motorbikes fall into patches of several classes; boats,"
+        " chairs and small objects are often wrong. Everything that is none of the 20 classes is"
+        " background, or taken for the nearest of them.",
+    ),
+    "lite-deconvnet": Kind(
+        "Lite DeconvNet",
+        lite_deconvnet,
+        "decoder.3",
+        "Trained on few photos only: segments people, dogs, bicycles, horses and buses, but cuts"
+        " off legs, tails and arms, and borders show the checkerboard of the transposed"
+        " convolutions. Everything that is none of the 20 classes is background, or taken for"
+        " the nearest of them.",
+    ),
+    "mini-segnet": Kind(
+        "Mini SegNet",
+        mini_segnet,
+        "decoder.3",
+        "Its body learned from photos of 64 x 64 pixels: segments large people and parts of dogs"
+        " and horses; classes change from pixel to pixel, and cats, tables and aeroplanes appear"
+        " anywhere.",
+        VGG,
+    ),
     "lite-frrn": Kind(
         "Lite FRRN",
         lite_frrn,

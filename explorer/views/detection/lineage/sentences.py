@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explorer.core.layers import Float32
-    from explorer.vision.detection.lineage import Lineage, Outcome
     from explorer.vision.trace import OneStage, Trace
+    from explorer.vision.trace.lineage import Lineage, Outcome
 
 Row = tuple[str, str, str]
 """Step, box, what happened."""

@@ -28,8 +28,8 @@ from explorer.views.shared.anchors import (
 )
 from explorer.views.shared.common import class_name, photo_of, score_threshold, size_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.vision.detection.lineage import Lineage, of_anchor, of_detection
 from explorer.vision.trace import TwoStage
+from explorer.vision.trace.lineage import Lineage, of_anchor, of_detection
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from explorer.core.layers import Color, Float32
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
-    from explorer.vision.detection.lineage import Outcome
     from explorer.vision.trace import Trace
+    from explorer.vision.trace.lineage import Outcome
 
 EXPLANATION = r"""
 Every detection of an anchor-based detector starts from an **anchor**, a reference box of a cell

@@ -97,7 +97,7 @@ class Params:
     )  # fmt: skip
     score: float | None = param(
         None, "Min. score",
-        "Detections with a lower score are left out. Default: the network card's threshold.",
+        "Detections with a lower score do not count. Default: the network card's threshold.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01, suggested=score_threshold,
     )  # fmt: skip
     most: int = param(
@@ -247,11 +247,12 @@ def _level_panes(result: Result, samples: Samples | None, params: Params) -> lis
     values, unit = _values(result, params.shown)
     high = 1.0 if params.shown == CENTERNESS else max(float(values.max(initial=0.0)), 1e-6)
     back = result.frame.inverse()
+    grids = result.cache.get(
+        ("grids", params.shown),
+        lambda: [result.grid(number, values) for number in range(len(result.levels))],
+    )
     panes = []
-    for number, level in enumerate(result.levels):
-        grid = result.cache.get(
-            ("grid", params.shown, number), lambda number=number: result.grid(number, values)
-        )
+    for number, (level, grid) in enumerate(zip(result.levels, grids, strict=True)):
         x, y = level.stride
         heat = Heat(
             grid, 0.0, high, "inferno", back.extent(level.columns * x, level.rows * y),

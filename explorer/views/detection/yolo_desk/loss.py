@@ -57,7 +57,9 @@ class Loss:
 
     def weighted(self, coordinates: float, no_object: float) -> NDArray[np.float64]:
         """(5,) terms with the weights of equation 3."""
-        return self.sums * np.array([coordinates, coordinates, 1.0, no_object, 1.0])
+        weights = np.array([coordinates, coordinates, 1.0, no_object, 1.0], np.float64)
+        found: NDArray[np.float64] = self.sums * weights
+        return found
 
 
 @torch.no_grad()

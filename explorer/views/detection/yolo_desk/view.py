@@ -103,7 +103,7 @@ class Params:
     )  # fmt: skip
     score: float | None = param(
         None, "Min. score",
-        "Detections with a lower score are left out. Default: the network card's threshold.",
+        "Detections with a lower score do not count. Default: the network card's threshold.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01, suggested=score_threshold,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
@@ -128,7 +128,7 @@ class Params:
         effect=Effect.DRAW, low=1, high=priors.MOST, when=_second, section="k-means",
     )  # fmt: skip
     iteration: int = param(
-        99, "Iteration", "The state of k-means after so many iterations.",
+        99, "Iteration", "The iteration of k-means that is shown.",
         effect=Effect.DRAW, low=0, high=99, play=True, kept=False, when=_second,
         section="k-means",
     )  # fmt: skip

@@ -118,6 +118,11 @@ class Params:
         "The name of a COCO file in the folder, or of an npz, where there are several.",
         advanced=True,
     )  # fmt: skip
+    images: FolderRef | None = param(
+        None, "Folder of the photos",
+        "Where the photos are that the annotations name, if not beside them.",
+        advanced=True,
+    )  # fmt: skip
     photos: str = param(
         "500", "Max. photos",
         "At most this many photos, sampled at random with a fixed seed.",
@@ -157,7 +162,8 @@ def _wish(spec: NetworkSpec, params: Params) -> Wish:
             raise ExplorerError(
                 f"{params.folder.path} has no file {name}.", "Give the name of a file in it."
             )
-    return Wish(spec, data, limit=0 if params.photos == ALL else int(params.photos))
+    images = None if params.images is None else Path(params.images.path)
+    return Wish(spec, data, images, limit=0 if params.photos == ALL else int(params.photos))
 
 
 def _asked(job: Mapping[str, Any]) -> tuple[NetworkSpec, Params]:
@@ -165,13 +171,15 @@ def _asked(job: Mapping[str, Any]) -> tuple[NetworkSpec, Params]:
     file = os.path.isfile(wish.data)
     folder = wish.data.parent if file else wish.data
     photos = str(wish.limit) if wish.limit else ALL
-    return wish.spec, Params(FolderRef(str(folder)), wish.data.name if file else "", photos)
+    images = None if wish.images is None else FolderRef(str(wish.images))
+    name = wish.data.name if file else ""
+    return wish.spec, Params(FolderRef(str(folder)), name, images, photos)
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Report], Any, None]:
     network = scene.network
     wish = _wish(network.info.spec, params)
-    source = open_source(wish.data, network.info.task)
+    source = open_source(wish.data, network.info.task, wish.images)
     yield from evaluate(network, source, limit=wish.limit)
 
 
@@ -208,7 +216,7 @@ def data(report: Report, params: Params) -> dict[str, Any]:
     """
     matrix = charts.confusion(report, params.min_score)
     content = report.content()
-    del content["seconds"]  # the same question gives the same data
+    content.pop("seconds", None)  # the same question gives the same data
     return {
         **content,
         "confusion_classes": list(matrix.names),

@@ -11,7 +11,7 @@ from explorer.core.layers import Curve, Plot, Table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from explorer.vision.features.mosaics import Statistics
+    from explorer.views.inside.feature_maps.result import Result
 
 VECTOR_COLOR = (255, 160, 40)
 
@@ -50,18 +50,29 @@ def feature_vector(maps: NDArray[np.float32], cell: tuple[int, int] | None) -> P
     )
 
 
-def channel_table(numbers: Statistics, order: NDArray[np.intp]) -> Table:
+def channel_table(result: Result, order: NDArray[np.intp]) -> Table:
     """One row per channel in the given order; rows select the tiles of the mosaic."""
-    heads = ["min", "max", "mean", "deviation"]
-    columns = [numbers.low, numbers.high, numbers.mean, numbers.deviation]
+    numbers = result.statistics
+    columns = {
+        "min": numbers.low,
+        "max": numbers.high,
+        "mean": numbers.mean,
+        "deviation": numbers.deviation,
+    }
     if not numbers.deviation.any():
-        heads, columns = ["value"], [numbers.mean]
-    plain = [np.round(column[order].astype(np.float64), 5).tolist() for column in columns]
-    words = ["dead" if dead else "" for dead in numbers.dead[order]]
+        columns = {"value": numbers.mean}
+    if result.weights is not None:
+        columns[f"weight of {result.weights.name}"] = result.weights.values
+        columns["weight x mean"] = result.weights.values * numbers.mean
+    plain = [np.round(column[order].astype(np.float64), 5).tolist() for column in columns.values()]
+    words = [
+        "dead" if dead else "saturated" if full else ""
+        for dead, full in zip(numbers.dead[order], result.maps.saturated[order], strict=True)
+    ]
     keys = tuple(order.tolist())
     return Table(
         "channels",
-        ("channel", *heads, "dead"),
+        ("channel", *columns, "state"),
         tuple(zip(keys, *plain, words, strict=True)),
         title="Channels",
         layer="tiles",

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.core.layers import COLORMAPS, Board, Boxes, Heat, Layer, Pane, Picture, Points
-from explorer.core.listing import quantity
-from explorer.core.params import Effect, ImageRef, Pick, Point, param
+from explorer.core.layers import Board
 from explorer.core.step import Step
-from explorer.engine.scene import Scene
-from explorer.engine.stages import activation_of
 from explorer.engine.view import Group, View
 from explorer.views.inside.feature_maps.charts import channel_table, feature_vector, histogram
-from explorer.views.shared.common import default_layer, photo_of, size_of
-from explorer.views.shared.draw_cache import DrawCache
-from explorer.vision.features.mosaics import Statistics, Tiling, stretched
+from explorer.views.inside.feature_maps.computing import fields_for, known_fields, result_of
+from explorer.views.inside.feature_maps.mosaic import mosaic_pane
+from explorer.views.inside.feature_maps.panes import (
+    color_pane,
+    image_pane,
+    pinned,
+    pinned_pane,
+    second_pane,
+)
+from explorer.views.inside.feature_maps.params import MAPS, Params
+from explorer.views.shared.before_after.changes import Look, change_of
+from explorer.views.shared.common import size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
-    from numpy.typing import NDArray
-
-    from explorer.core.layers import Colormap
-    from explorer.core.network_info import NetworkInfo
+    from explorer.engine.scene import Scene
+    from explorer.views.inside.feature_maps.result import Cell, Knocked, Result
+    from explorer.views.shared.before_after.changes import Change
     from explorer.vision.features.activations import Activation
 
 EXPLANATION = r"""
@@ -44,381 +48,125 @@ the rows $u$ and columns $v$ of the filter.
 own minimum to its own maximum, so that weak channels are visible, too, but brightness cannot be
 compared between tiles; *shared* uses one scale for all; *around zero* puts zero in the middle of
 the scale (with the coolwarm colormap, blue is negative). The raw minimum and maximum of every
-channel are in the table.
+channel are in the table. *Gamma* below 1 makes low values brighter. *Histograms* shows how the
+values of each channel are distributed, from the minimum at the left to the maximum at the right.
 
 **Click a tile** (or a row of the table): that channel is overlaid on the photo with its raw values,
-every cell over its position. **Move the mouse** over either picture: the same position is marked in
-both, and the plot shows the values of all channels there, the feature vector of the position.
+every cell over its position. The arrow keys go on to the next tile. **Move the mouse** over either
+picture: the same position is marked in both, the plot shows the values of all channels there, the
+feature vector of the position, and the blue frame on the photo is the cell's receptive field.
 
 Early layers respond to edges and colors, later ones to parts and objects, on coarser grids. A
 channel is called **dead** if it is nowhere above zero, or constant: after a ReLU it carries no
-information for this photo.
+information for this photo. It is **saturated** if more than half of its cells are at the limit of a
+bounded activation function (6 for ReLU6, 1 for a sigmoid, -1 and 1 for tanh).
 
-**Compare with** another photo: the same channel is overlaid on it with the same scale, so that
-equal colors mean equal activations.
+**Order.** *Similarity* puts maps with the same pattern side by side. *Class weight* is for the
+layer before the global average pooling of a classifier: there the logit of class $k$ is a weighted
+sum of the channels' means, and the table has both the weight and its product with the mean.
+
+$$ z_k = b_k + \sum_c w_{kc} \, \overline{m}_c $$
+
+**Principal components** shows all channels in one picture: the first three components of the
+feature vectors as red, green and blue, so that cells with similar vectors have similar colors.
+
+**Change the channel.** *Knock out* sets the chosen channel to 0 in all cells, *clamp* to a number,
+and the layers behind it compute with that: the table has the prediction before and after. A channel
+that a class depends on lowers its logit when it is knocked out; most single channels change little.
+
+**Compare with** another photo or another network: the channel of the same number is overlaid with
+the same scale, so that equal colors mean equal activations. *Pinned channels* (their numbers) stand
+side by side, those of the other photo or network below them.
 
 **Alignment.** A feature map covers the whole input of the network. Detectors first resize the photo
 and pad it at the right and the bottom to a multiple of 32; their maps extend beyond the photo by
 the padding.
 
 **Sources.** Zeiler and Fergus 2014, *Visualizing and Understanding Convolutional Networks*;
-Yosinski et al. 2015, *Understanding Neural Networks Through Deep Visualization*.
+Yosinski et al. 2015, *Understanding Neural Networks Through Deep Visualization*; Zhou et al. 2016,
+*Learning Deep Features for Discriminative Localization* (class weights); Morcos et al. 2018, *On
+the Importance of Single Directions for Generalization* (knocking out a channel); Oquab et al. 2024,
+*DINOv2* (principal components as colors).
 """
-
-SCALES = ("each channel", "shared", "around zero")
-ORANGE = (255, 160, 40)
-
-
-def _layers(info: NetworkInfo) -> tuple[str, ...]:
-    # An empty parameter means the first choice, so the default layer is first in the list.
-    return tuple(dict.fromkeys((default_layer(info), *info.layer_names())))
-
-
-@dataclass(frozen=True, slots=True)
-class Params:
-    """See the help of each."""
-
-    layer: str = param(
-        "", "Layer", "The layer to show, by its name in the network.", choices=_layers
-    )
-    scale: str = param(
-        SCALES[0], "Scale",
-        "Each channel from its own minimum to its own maximum, one scale for all, or one with "
-        "zero in the middle.",
-        effect=Effect.DRAW, choices=SCALES,
-    )  # fmt: skip
-    sort: str = param(
-        "index", "Sort by", "Order of the tiles, largest first.",
-        effect=Effect.DRAW, choices=("index", "mean", "max", "variance"),
-    )  # fmt: skip
-    colormap: str = param(
-        "viridis", "Colormap", "Maps values to colors.",
-        effect=Effect.DRAW, choices=tuple(COLORMAPS),
-    )  # fmt: skip
-    channel: int | None = param(
-        None, "Channel", "The channel overlaid on the photo: click a tile or a row of the table.",
-        effect=Effect.DRAW, pick=Pick.SELECT, layer="tiles", low=0, high=65535,
-    )  # fmt: skip
-    opacity: float = param(
-        0.65, "Opacity", "Opacity of the channel over the photo.",
-        effect=Effect.DRAW, low=0.0, high=1.0,
-    )  # fmt: skip
-    fade: bool = param(
-        True, "Fade low values", "Makes the overlay transparent where the channel is low.",
-        effect=Effect.DRAW,
-    )  # fmt: skip
-    smooth: bool = param(
-        False, "Smooth", "Interpolates between cells. Off shows the cells as they are.",
-        effect=Effect.DRAW,
-    )  # fmt: skip
-    second: ImageRef | None = param(
-        None, "Compare with", "Another photo, with the same channel overlaid on the same scale."
-    )
-    at: Point | None = param(
-        None, "Position on the photo", "Marks the cell under the mouse in both pictures.",
-        effect=Effect.DRAW, pick=Pick.HOVER, pane="image", advanced=True,
-    )  # fmt: skip
-    at_map: Point | None = param(
-        None, "Position in the mosaic", "Marks the cell under the mouse in both pictures.",
-        effect=Effect.DRAW, pick=Pick.HOVER, pane="mosaic", advanced=True,
-    )  # fmt: skip
-    call: int = param(
-        0, "Call", "Index of the call, from 0, if the layer runs several times; at most the last.",
-        low=0, high=255, advanced=True,
-    )  # fmt: skip
-    part: int = param(
-        0, "Output", "Index of the output, from 0, if the layer has several; at most the last.",
-        low=0, high=255, advanced=True,
-    )  # fmt: skip
-    item: int = param(
-        0, "Batch entry", "Index in the batch, from 0, such as the region in a detector's head.",
-        low=0, high=4095, advanced=True,
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Result:
-    """`answer.values` is (C, h, w) float32; `second` is another photo with its maps."""
-
-    photo: Picture
-    layer: str
-    answer: Activation
-    statistics: Statistics
-    second: tuple[Picture, Activation] | None = None
-    cache: DrawCache = field(default_factory=DrawCache)
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
-    layer = params.layer or default_layer(scene.network.info)
-    which = {"call": params.call, "part": params.part, "item": params.item}
-    answer = activation_of(scene, layer, **which)
-    second = None
-    if params.second is not None:
-        other = Scene(scene.network, scene.image_of(params.second), scene.seed)
-        key = ("second photo", params.second, layer, *which.values())
-        second = photo_of(other), scene.memo(key, lambda: activation_of(other, layer, **which))
-    yield Step(Result(photo_of(scene), layer, answer, Statistics.of(answer.values), second))
+    result = result_of(scene, params)
+    if not params.field or result.answer.frame is None:
+        yield Step(result)
+        return
+    known = known_fields(scene)
+    if result.maps.layer not in known:
+        yield Step(result, 1, 2, "receptive fields")
+        known[result.maps.layer] = fields_for(scene, result)
+    yield Step(replace(result, fields=known[result.maps.layer]), 2, 2)
 
 
 def draw(result: Result, params: Params) -> Board:
-    values, cache = result.answer.values, result.cache
-    order = cache.get(("order", params.sort), lambda: _order(result, params.sort))
-    tiling = Tiling.of(*values.shape)
-    channel = _most_telling(result.statistics)
-    if params.channel is not None:
-        channel = min(params.channel, len(values) - 1)
-    cell = _cell(result, params, tiling)
-    panes = [_image_pane(result, params, channel, cell)]
-    if result.second is not None:
-        panes.append(_second_pane(result, params, channel))
-    panes.append(_mosaic_pane(result, params, order, channel, cell))
-    plots = [cache.get(("histogram", channel), lambda: histogram(values, channel))]
-    if cell is not None or values[0].size == 1:
-        plots.insert(0, feature_vector(values, cell))
-    dead = int(result.statistics.dead.sum())
+    maps = result.maps
+    channel = result.channel(params.channel)
+    cell = _cell(result, params)
+    order = result.order(params.sort)
+    panes = [image_pane(result, params, channel, cell)]
+    if result.beside is not None:
+        panes.append(second_pane(result, result.beside, params, channel))
+    panes += color_pane(result)
+    panes.append(mosaic_pane(result, params, channel, cell))
+    panes += pinned_pane(result, params)
+    plots = [maps.cache.get(("histogram", channel), lambda: histogram(maps.values, channel))]
+    if cell is not None or maps.values[0].size == 1:
+        plots.insert(0, feature_vector(maps.values, cell))
+    weights = None if result.weights is None else result.weights.name
+    key = ("table", order.tobytes(), weights)
+    tables = [maps.cache.get(key, lambda: channel_table(result, order))]
+    change = _change(result)
+    summary = [maps.title, *_states(result)]
+    if change is not None and result.knocked is not None:
+        tables.insert(0, change.table)
+        plots = [*change.plots, *plots]
+        summary.append(f"{_words(result.knocked)}: {change.words}")
     return Board(
         panes=tuple(panes),
         plots=tuple(plots),
-        tables=(
-            cache.get(("table", params.sort), lambda: channel_table(result.statistics, order)),
-        ),
-        summary=_title(result) + (f" · {dead} dead" if dead else ""),
-        notes=_notes(result.answer),
-        idle=_idle(result.answer),
+        tables=tuple(tables),
+        summary=" · ".join(summary),
+        notes=(*_notes(maps.answer), *result.notes, *_refused(result, params)),
+        idle=_idle(maps.answer),
     )
+
+
+def _change(result: Result) -> Change | None:
+    """What changes in the prediction when the channel does."""
+    knocked = result.knocked
+    if knocked is None:
+        return None
+    return change_of(knocked.before, knocked.after, Look(), size_of(result.photo))
+
+
+def _words(knocked: Knocked) -> str:
+    if knocked.value == 0:
+        return f"channel {knocked.channel} knocked out"
+    return f"channel {knocked.channel} at {knocked.value:g}"
+
+
+def _states(result: Result) -> list[str]:
+    """How many channels are dead and saturated."""
+    counts = {"dead": result.statistics.dead, "saturated": result.maps.saturated}
+    return [f"{int(which.sum())} {word}" for word, which in counts.items() if which.any()]
+
+
+def _cell(result: Result, params: Params) -> Cell | None:
+    """Row and column under the mouse, in whichever pane it is."""
+    if params.at_map is not None and params.show == MAPS:
+        place = result.maps.tiling.at(params.at_map.x, params.at_map.y)
+        return None if place is None else place[1:]
+    return None if params.at is None else result.maps.cell(params.at.x, params.at.y)
 
 
 def _idle(answer: Activation) -> tuple[str, ...]:
     """The parameters that have nothing to choose from: most layers run once, with one output."""
     counts = {"call": answer.calls, "part": len(answer.parts), "item": answer.items}
     return tuple(name for name, count in counts.items() if count <= 1)
-
-
-def data(result: Result, params: Params) -> dict[str, Any]:
-    """The whole answer.
-
-    Keys: `activation` (C, h, w) float32, `layer`, `shape` of the layer's own tensor, and `extent`
-    (x0, y0, x1, y1 of the maps in the photo's pixels) where cells are places of the photo;
-    `second_activation` of the photo that it is compared with.
-    """
-    answer = result.answer
-    found: dict[str, Any] = {
-        "activation": answer.values,
-        "layer": result.layer,
-        "shape": answer.shape,
-    }
-    if answer.frame is not None:
-        height, width = answer.values.shape[1:]
-        found["extent"] = answer.frame.inverse().extent(width, height)
-    if result.second is not None:
-        found["second_activation"] = result.second[1].values
-    return found
-
-
-def _most_telling(numbers: Statistics) -> int:
-    """Shown before anything is chosen: the channel that varies most, or the largest number."""
-    varies = bool(numbers.deviation.any())
-    return int((numbers.deviation if varies else numbers.high).argmax())
-
-
-def _order(result: Result, by: str) -> NDArray[np.intp]:
-    numbers = result.statistics
-    match by:
-        case "mean":
-            key = -numbers.mean
-        case "max":
-            key = -numbers.high
-        case "variance":
-            key = -numbers.deviation
-        case _:
-            return np.arange(len(numbers.mean))
-    return np.argsort(key, kind="stable")
-
-
-def _mosaic(result: Result, params: Params, order: NDArray[np.intp]) -> Heat:
-    values, numbers = result.answer.values, result.statistics
-    tiling = Tiling.of(*values.shape)
-    low, high, unit = float(numbers.low.min()), float(numbers.high.max()), "activation"
-    if params.scale == "each channel" and values[0].size > 1:
-        values, low, high = stretched(values, numbers), 0.0, 1.0
-        unit = "0 = each tile's minimum, 1 = its maximum"
-    elif params.scale == "around zero":
-        high = max(abs(low), abs(high))
-        low = -high
-    colormap = cast("Colormap", params.colormap)
-    return Heat(tiling.mosaic(values[order]), low, high, colormap, unit=unit, name="mosaic")
-
-
-def _mosaic_pane(
-    result: Result,
-    params: Params,
-    order: NDArray[np.intp],
-    channel: int,
-    cell: tuple[int, int] | None,
-) -> Pane:
-    values = result.answer.values
-    tiling = Tiling.of(*values.shape)
-    key = ("mosaic", params.scale, params.sort, params.colormap)
-    heat = result.cache.get(key, lambda: _mosaic(result, params, order))
-    tiles = result.cache.get(("tiles", params.sort), lambda: _tiles(tiling, order))
-    chosen = tiles.row(channel)
-    layers: list[Layer] = [heat, tiles]
-    if chosen is not None:
-        edge = tiles.xyxy[chosen : chosen + 1]
-        tint = np.array([ORANGE], np.uint8)
-        layers.append(Boxes(edge, tint, selectable=False, name="chosen"))
-    if cell is not None:
-        xy = tiles.xyxy[:, :2] + np.array([cell[1] + 0.5, cell[0] + 0.5], np.float32)
-        layers.append(_marks(xy, radius=2.5))
-    width, height = tiling.size
-    return Pane(
-        "mosaic",
-        (float(width), float(height)),
-        tuple(layers),
-        title=_title(result),
-        frame="mosaic",
-        readout=_mosaic_readout(values, tiling, order),
-    )
-
-
-def _tiles(tiling: Tiling, order: NDArray[np.intp]) -> Boxes:
-    # One selectable box per tile: its edge is the gap between tiles, its key the channel.
-    colors = np.full((tiling.count, 3), 90, np.uint8)
-    keys = tuple(int(channel) for channel in order)
-    return Boxes(tiling.boxes(), colors, keys=keys, width=1.0, name="tiles")
-
-
-def _image_pane(result: Result, params: Params, channel: int, cell: tuple[int, int] | None) -> Pane:
-    answer, (low, high) = result.answer, _span(result, channel)
-    title = f"Channel {channel}"
-    span = f"{high:.4g}" if answer.values[channel].size == 1 else f"{low:.4g} to {high:.4g}"
-    if answer.frame is None:
-        title += f": {span}, without positions on the photo"
-        return Pane("image", size_of(result.photo), (result.photo,), title=title)
-    if params.scale == "around zero":  # otherwise the color scale itself shows the range
-        title += f": {span}"
-    layers: list[Layer] = [result.photo, _channel_heat(answer, params, channel, low, high)]
-    if cell is not None:
-        row, column = cell
-        back = answer.frame.inverse()
-        box = np.array([[column, row, column + 1, row + 1]], np.float32)
-        tint = np.array([ORANGE], np.uint8)
-        layers.append(Boxes(back.boxes(box), tint, selectable=False, name="cell"))
-        center = back.point(column + 0.5, row + 0.5)
-        layers.append(_marks(np.array([center], np.float32), radius=3.5))
-    return Pane(
-        "image",
-        size_of(result.photo),
-        tuple(layers),
-        title=title,
-        readout=_image_readout(answer, channel),
-    )
-
-
-def _second_pane(result: Result, params: Params, channel: int) -> Pane:
-    """The channel over the photo that is compared, in the colors of the first one."""
-    assert result.second is not None
-    photo, answer = result.second
-    shown = min(channel, len(answer.values) - 1)
-    values = answer.values[shown]
-    title = f"Channel {shown} on the other photo: {values.min():.4g} to {values.max():.4g}"
-    if answer.frame is None:
-        return Pane("second", size_of(photo), (photo,), title=title, frame="second")
-    heat = _channel_heat(answer, params, shown, *_span(result, channel))
-    return Pane(
-        "second", size_of(photo), (photo, heat), title=title, frame="second",
-        readout=_image_readout(answer, shown),
-    )  # fmt: skip
-
-
-def _span(result: Result, channel: int) -> tuple[float, float]:
-    """The smallest and the largest value of the channel, on both photos where there are two."""
-    low, high = float(result.statistics.low[channel]), float(result.statistics.high[channel])
-    if result.second is not None and channel < len(result.second[1].values):
-        other = result.second[1].values[channel]
-        finite = other[np.isfinite(other)]
-        low = min(low, float(finite.min(initial=low)))
-        high = max(high, float(finite.max(initial=high)))
-    return low, high
-
-
-def _channel_heat(
-    answer: Activation, params: Params, channel: int, low: float, high: float
-) -> Heat:
-    """The channel over its photo; `answer.frame` is there."""
-    assert answer.frame is not None
-    height, width = answer.values.shape[1:]
-    if params.scale == "around zero":
-        high = max(abs(low), abs(high))
-        low = -high
-    return Heat(
-        answer.values[channel],
-        low,
-        high,
-        colormap=cast("Colormap", params.colormap),
-        opacity=params.opacity,
-        extent=answer.frame.inverse().extent(width, height),
-        smooth=params.smooth,
-        alpha_by_value=params.fade and params.scale != "around zero",
-        unit="activation",
-        name="channel",
-    )
-
-
-def _marks(xy: NDArray[np.float32], radius: float) -> Points:
-    colors = np.tile(np.array([ORANGE], np.uint8), (len(xy), 1))
-    return Points(xy, colors, radius=radius, name="position")
-
-
-def _cell(result: Result, params: Params, tiling: Tiling) -> tuple[int, int] | None:
-    """Row and column under the mouse, in whichever pane it is."""
-    if params.at_map is not None:
-        place = tiling.at(params.at_map.x, params.at_map.y)
-        return None if place is None else place[1:]
-    if params.at is not None:
-        return _cell_of(result.answer, params.at.x, params.at.y)
-    return None
-
-
-def _cell_of(answer: Activation, x: float, y: float) -> tuple[int, int] | None:
-    if answer.frame is None:
-        return None
-    column, row = answer.frame.point(x, y)
-    height, width = answer.values.shape[1:]
-    return (int(row), int(column)) if 0 <= row < height and 0 <= column < width else None
-
-
-def _mosaic_readout(
-    values: NDArray[np.float32], tiling: Tiling, order: NDArray[np.intp]
-) -> Callable[[float, float], str]:
-    def readout(x: float, y: float) -> str:
-        place = tiling.at(x, y)
-        if place is None:
-            return ""
-        tile, row, column = place
-        channel = int(order[tile])
-        value = values[channel, row, column]
-        return f"channel {channel}, row {row}, column {column}: {value:.5g}"
-
-    return readout
-
-
-def _image_readout(answer: Activation, channel: int) -> Callable[[float, float], str]:
-    def readout(x: float, y: float) -> str:
-        cell = _cell_of(answer, x, y)
-        if cell is None:
-            return "outside the network's input"
-        value = answer.values[channel, cell[0], cell[1]]
-        return f"channel {channel}, row {cell[0]}, column {cell[1]}: {value:.5g}"
-
-    return readout
-
-
-def _title(result: Result) -> str:
-    count, height, width = result.answer.values.shape
-    if height * width == 1:
-        return f"{result.layer}: {quantity(count, 'value')}"
-    return f"{result.layer}: {quantity(count, 'channel')} of {width} x {height}"
 
 
 def _notes(answer: Activation) -> tuple[str, ...]:
@@ -433,6 +181,48 @@ def _notes(answer: Activation) -> tuple[str, ...]:
     if not np.isfinite(answer.values).all():
         notes.append("Some of its values are not finite; they are not drawn.")
     return tuple(notes)
+
+
+def _refused(result: Result, params: Params) -> tuple[str, ...]:
+    """What was asked for and is not shown."""
+    notes = [result.refused(params.sort)]
+    _, wrong = pinned(params, result.maps.count)
+    if wrong:
+        last = result.maps.count - 1
+        notes.append(f"Not pinned: {', '.join(wrong)}. The channels of this layer are 0 to {last}.")
+    return tuple(note for note in notes if note)
+
+
+def data(result: Result, params: Params) -> dict[str, Any]:
+    """The whole answer.
+
+    Keys: `activation` (C, h, w) float32, `layer`, `shape` of the layer's own tensor, `dead` and
+    `saturated` (C,) bool, `order` (C,) the channels as their tiles stand, and `extent` (x0, y0, x1,
+    y1 of the maps in the photo's pixels) where cells are places of the photo; `components` (h, w,
+    3) uint8 of the principal components and their `variance` (3,); `second_activation` of the photo
+    or network that it is compared with; with a changed channel the `change_columns` and
+    `change_rows` of the table.
+    """
+    answer = result.answer
+    found: dict[str, Any] = {
+        "activation": answer.values,
+        "layer": result.maps.layer,
+        "shape": answer.shape,
+        "dead": result.statistics.dead,
+        "saturated": result.maps.saturated,
+        "order": result.order(params.sort),
+    }
+    if answer.frame is not None:
+        height, width = answer.values.shape[1:]
+        found["extent"] = answer.frame.inverse().extent(width, height)
+    if result.colored is not None:
+        found |= {"components": result.colored.rgb, "variance": result.colored.ratios}
+    if result.beside is not None:
+        found["second_activation"] = result.beside.answer.values
+    change = _change(result)
+    if change is not None:
+        found |= {"change_columns": change.table.columns, "change_rows": change.table.rows}
+    return found
 
 
 VIEW = View(

@@ -49,7 +49,7 @@ def arrows(loss: str, box: Float32, truth: Float32, size: tuple[float, float]) -
 
 def table(box: Float32, truth: Float32, size: tuple[float, float]) -> Table:
     """Every loss with its derivative by each side."""
-    rows = []
+    rows: list[tuple[str | int | float, ...]] = []
     for name in BOX_LOSSES:
         found = box_loss(name, box[None], truth, size)
         slopes = (float(f"{slope:.3g}") for slope in (100 * found.gradient[0]).tolist())

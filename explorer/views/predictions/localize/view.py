@@ -257,7 +257,9 @@ def _table(
     shares = head.shares
     lines: list[tuple[str | int | float, ...]] = []
     for k in rows.tolist():
-        line = (head.name(k), round(float(shares[k]), 4), *_rounded(head.boxes[k]))
+        line: tuple[str | int | float, ...] = (
+            head.name(k), round(float(shares[k]), 4), *_rounded(head.boxes[k])
+        )  # fmt: skip
         if len(truth):
             found = verdict(head, k, params.truth, truth)
             line = (*line, found.words, round(found.iou, 3))
@@ -276,11 +278,13 @@ def _table(
 def _heads_table(result: Result, params: Params, truth: Float32) -> Table:
     """A row for every network."""
     columns: tuple[str, ...] = ("network", "boxes", "head after", "class", "x0", "y0", "x1", "y1")
-    rows = []
+    rows: list[tuple[str | int | float, ...]] = []
     for head in result.heads:
         k = int(head.order[0])
         boxes = "one per class" if head.per_class else "one for all"
-        row = (head.title, boxes, head.layer or "–", head.name(k), *_rounded(head.boxes[k]))
+        row: tuple[str | int | float, ...] = (
+            head.title, boxes, head.layer or "–", head.name(k), *_rounded(head.boxes[k])
+        )  # fmt: skip
         if len(truth):
             found = verdict(head, k, params.truth, truth)
             row = (*row, found.words, round(found.iou, 3))

@@ -15,7 +15,7 @@ from torch.nn import functional
 from explorer.core.errors import ExplorerError
 from explorer.engine.stages import layer_input_of
 from explorer.networks.preprocess import grid_frame
-from explorer.views.segmentation.decoder_bench.maps import ClassMap, array
+from explorer.views.segmentation.decoder_bench.maps import ClassMap, array, colors_of, present_in
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.dense.decoders import coarse_scores
 from explorer.vision.dense.grids import CellGrid
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from explorer.core.layers import Float32
+    from explorer.core.layers import Float32, UInt8
     from explorer.core.network_info import NetworkInfo
     from explorer.core.values import Point
     from explorer.engine.scene import Scene
@@ -100,6 +100,12 @@ class Arithmetic:
             grid_frame((self.place.rows, self.place.columns), self.score.shape)
         )
         return CellGrid(frame, *self.score.shape)
+
+    def colors(self) -> UInt8:
+        """Of all classes, the same in all panes."""
+        shown = () if self.classes is None else (self.classes,)
+        present = self.cache.get("present", lambda: present_in(self.own, *shown))
+        return colors_of(present, len(self.own.names))
 
     @property
     def window_words(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.core.layers import Heat, Masks, Text, class_colors
+from explorer.core.layers import Heat, Masks, Text, class_colors, colors_apart
 from explorer.evaluation.metrics import Confusion
 from explorer.views.shared.common import class_name, color, percent
 from explorer.vision.dense.grids import CellGrid
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from explorer.core.layers import Colormap, Float32
+    from explorer.core.layers import Colormap, Float32, UInt8
     from explorer.core.values import Mask
     from explorer.networks.preprocess import Frame
 
@@ -56,11 +56,11 @@ class ClassMap:
         """The classes where they are others than in `other`, of the same size; elsewhere -1."""
         return np.where(self.index == other.index, np.int32(-1), self.index)
 
-    def layer(self, opacity: float, index: NDArray[np.int32] | None = None) -> Masks:
+    def layer(self, opacity: float, colors: UInt8, index: NDArray[np.int32] | None = None) -> Masks:
         """The classes over the photo; or some of them, in the place of `index`."""
         return Masks(
             self.shown if index is None else index,
-            class_colors(len(self.names)),
+            colors,
             names=self.names,
             extent=self.place.extent,
             opacity=opacity,
@@ -68,14 +68,13 @@ class ClassMap:
             name="classes",
         )
 
-    def key(self, below: float) -> list[Text]:
+    def key(self, below: float, colors: UInt8) -> list[Text]:
         """The colors of the largest classes, in the corner of the photo."""
         found = self.shown[self.shown >= 0]
         if not found.size:
             return []
         counts = np.bincount(found.ravel(), minlength=len(self.names))
         order = [int(k) for k in np.argsort(-counts, kind="stable") if counts[k]][:KEYED]
-        colors = class_colors(len(self.names))
         words = [f"{self.names[k]} {percent(counts[k] / self.index.size)}" for k in order]
         tints = tuple(color(colors[k]) for k in order)
         return [Text("\n".join(words), (0.0, below), size=9.0, swatches=tints, name="key")]
@@ -101,6 +100,23 @@ class ClassMap:
         )
         found = counts.iou()
         return float(np.mean(list(found.values()))) if found else None
+
+
+def present_in(own: ClassMap, *others: ClassMap) -> list[int]:
+    """The classes of some maps: first the network's own, then what the others add."""
+    found = [int(k) for each in (own, *others) for k in np.unique(each.index) if k >= 0]
+    return list(dict.fromkeys(found))
+
+
+def colors_of(present: list[int], count: int) -> UInt8:
+    """(count, 3): the colors of all classes, those that are `present` told apart.
+
+    They are those of the view of semantic segmentation: the network's own classes come first, and
+    what further maps add changes nothing of theirs.
+    """
+    colors = class_colors(count).copy()
+    colors[present] = colors_apart(present, count)
+    return colors
 
 
 def heat(

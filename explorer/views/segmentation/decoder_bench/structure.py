@@ -9,7 +9,13 @@ import numpy as np
 import torch
 
 from explorer.core.layers import Boxes, Grid, Masks, Pane, Points, class_colors
-from explorer.views.segmentation.decoder_bench.maps import ClassMap, array, heat
+from explorer.views.segmentation.decoder_bench.maps import (
+    ClassMap,
+    array,
+    colors_of,
+    heat,
+    present_in,
+)
 from explorer.views.shared.common import class_name, color, percent, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.dense.decoders import atrous, fcn, pyramid, skips, stream
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from explorer.core.layers import Float32, Picture
+    from explorer.core.layers import Float32, Picture, UInt8
     from explorer.core.layers import Layer as Drawn
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
@@ -95,6 +101,12 @@ class Structure:
     shown_words: str
     label: str
     cache: DrawCache = field(default_factory=lambda: DrawCache(24))
+
+    def colors(self) -> UInt8:
+        """Of all classes, the same in all panes."""
+        without = [part.without for part in self.parts if part.without is not None]
+        present = self.cache.get("present", lambda: present_in(self.own, self.shown, *without))
+        return colors_of(present, len(self.own.names))
 
 
 @torch.no_grad()
@@ -203,11 +215,13 @@ def without_pane(result: Structure, photo: Picture, opacity: float) -> Pane:
     if part.without is None:
         return Pane("without", size, (photo,), title=f"Without {part.name}")
 
+    colors = result.colors()
+
     def changes() -> Masks:
         assert part.without is not None
-        return part.without.layer(max(opacity, 0.6), part.without.differs(result.own))
+        return part.without.layer(max(opacity, 0.6), colors, part.without.differs(result.own))
 
-    masks = result.cache.get(("without", result.part, opacity), changes)
+    masks = result.cache.get(("without", result.part, opacity, colors.tobytes()), changes)
     title = f"Without {part.name}: {percent(part.changed)} change"
     without, own = part.without, result.own
 

@@ -313,7 +313,11 @@ def _structure_board(result: Result, found: Structure, params: Params) -> Board:
 def _classes_pane(result: Result, classes: ClassMap, params: Params, words: str) -> Pane:
     size = size_of(result.photo)
     cache = result.found.cache
-    masks = cache.get(("classes", params.opacity), lambda: classes.layer(params.opacity))
+    colors = result.found.colors()
+    masks = cache.get(
+        ("classes", params.opacity, colors.tobytes()),
+        lambda: classes.layer(params.opacity, colors),
+    )
     title = f"Classes, {words}" if words else "Classes"
     for value in _iou(result, classes, params):
         title += f": mIoU {value}"
@@ -325,7 +329,7 @@ def _classes_pane(result: Result, classes: ClassMap, params: Params, words: str)
         index = int(classes.index[cell])
         return classes.names[index] if index >= 0 else "no score"
 
-    layers: tuple[Layer, ...] = (result.photo, masks, *classes.key(size[1]))
+    layers: tuple[Layer, ...] = (result.photo, masks, *classes.key(size[1], colors))
     return Pane("classes", size, layers, title=title, readout=readout)
 
 

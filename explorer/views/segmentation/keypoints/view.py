@@ -200,7 +200,8 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     """The people that are shown, and the stages of the selected one.
 
     Keys: `boxes` (N, 4) float32 xyxy and `keypoints` (N, K, 3) float32 x, y, v in the photo's
-    pixels, `scores` (N,), `keypoint_scores` (N, K) logits, `keypoint_names`; of the selected person
+    pixels, `scores` (N,), `labels` (N,) int64 numbers of classes, `keypoint_scores` (N, K) logits,
+    `keypoint_names`; of the selected person
     `person` its row among the network's detections, `box` (4,) in pixels of the network's input,
     `stage` and `maps` (C, h, w) of it, `heat_maps` (K, 56, 56) logits, `maxima` (K, 2) row and
     column in these, `joint` and `resized` (H, W), its map resized to the box.
@@ -209,6 +210,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "boxes": result.found.xyxy[rows],
         "scores": result.found.scores[rows],
+        "labels": result.found.labels[rows],
         "keypoints": result.points[rows],
         "keypoint_scores": result.scores[rows],
         "keypoint_names": result.names,

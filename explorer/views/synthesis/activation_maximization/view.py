@@ -11,8 +11,13 @@ from explorer.core.params import Effect, FolderRef, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, Needs, View
 from explorer.views.shared.common import class_name
-from explorer.views.shared.dreams import channels_of, label_choices, layer_param, require_layer
-from explorer.views.shared.growth import (
+from explorer.views.shared.synthesis.dreams import (
+    channels_of,
+    label_choices,
+    layer_param,
+    require_layer,
+)
+from explorer.views.shared.synthesis.growth import (
     NEWEST,
     Grown,
     Run,

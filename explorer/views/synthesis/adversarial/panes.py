@@ -17,8 +17,8 @@ from explorer.core.layers import (
     Table,
     label_colors,
 )
-from explorer.views.shared.attacks import paired_bars
 from explorer.views.shared.common import class_name, percent
+from explorer.views.shared.synthesis.attacks import paired_bars
 from explorer.views.synthesis.adversarial.params import DESCENT, LBFGS, Params
 from explorer.views.synthesis.adversarial.results import BoxOutput, ClassOutput, Result, Row
 from explorer.vision.adversarial.pictures import amplified

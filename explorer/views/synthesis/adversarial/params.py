@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from explorer.core.params import Box, Effect, Pick, param
-from explorer.views.shared.attacks import targets
 from explorer.views.shared.common import score_threshold
 from explorer.views.shared.detection_params import class_choices
+from explorer.views.shared.synthesis.attacks import targets
 
 if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo

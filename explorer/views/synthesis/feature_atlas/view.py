@@ -15,7 +15,7 @@ from explorer.core.storage.atomic import write_bytes
 from explorer.core.storage.disk_cache import DiskCache
 from explorer.engine.view import Group, Needs, View
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.views.shared.dreams import layer_param, require_layer
+from explorer.views.shared.synthesis.dreams import layer_param, require_layer
 from explorer.views.synthesis.feature_atlas.shipped import SIZE, STEPS, shipped_tiles
 from explorer.views.synthesis.feature_atlas.tiles import BATCH, channels_in, made
 from explorer.vision.features.mosaics import Tiling

@@ -9,7 +9,7 @@ import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.core.params import Effect, param
-from explorer.views.shared.dreams import label_choices, layer_param
+from explorer.views.shared.synthesis.dreams import label_choices, layer_param
 from explorer.vision.adversarial.boxes import BoxGoal, require_attackable
 from explorer.vision.synthesis import objectives
 from explorer.vision.synthesis.objectives import Objective

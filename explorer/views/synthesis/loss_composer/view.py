@@ -15,8 +15,8 @@ from explorer.core.params import Box, Effect, ImageRef, Mask, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.views.shared.common import photo_of, size_of
-from explorer.views.shared.dreams import half_param, titled
-from explorer.views.shared.growth import (
+from explorer.views.shared.synthesis.dreams import half_param, titled
+from explorer.views.shared.synthesis.growth import (
     NEWEST,
     Grown,
     Run,

@@ -12,7 +12,9 @@ from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
 from explorer.networks.hooks import captured
 from explorer.networks.preprocess import Preprocess
-from explorer.views.inside.feature_maps.view import VIEW, Params, Result
+from explorer.views.inside.feature_maps.params import Params
+from explorer.views.inside.feature_maps.result import Result
+from explorer.views.inside.feature_maps.view import VIEW
 from tests.toys import ToyConvNet, make_network, toy_image, toy_network
 
 
@@ -22,7 +24,7 @@ def plain_network():
 
 def result_of(scene: Scene, **changes) -> Result:
     params = resolved(Params(**changes), scene.network.info)
-    (step,) = VIEW.compute(scene, params)
+    *_, step = VIEW.compute(scene, params)
     return step.value
 
 
@@ -61,7 +63,7 @@ def test_a_layer_called_twice() -> None:
 def test_default_layer_leads_the_choices() -> None:
     scene = Scene(toy_network("classification"), toy_image())
     assert resolved(Params(), scene.network.info).layer == "conv2"
-    assert result_of(scene).layer == "conv2"
+    assert result_of(scene).maps.layer == "conv2"
 
 
 def test_selection_is_a_channel_wherever_its_tile_is() -> None:
@@ -168,7 +170,7 @@ def test_a_second_photo_is_shown_on_the_same_scale() -> None:
     second = toy_image(30, 40, seed=5)
     scene = Scene(plain_network(), toy_image(), opened=Opened(images={other: second}))
     params = Params(layer="conv1", second=other, channel=0)
-    (step,) = VIEW.compute(scene, params)
+    *_, step = VIEW.compute(scene, params)
     board = VIEW.draw(step.value, params)
     assert [pane.name for pane in board.panes] == ["image", "second", "mosaic"]
     assert board.pane("second").size == (40.0, 30.0)
@@ -180,7 +182,7 @@ def test_a_second_photo_is_shown_on_the_same_scale() -> None:
     assert first.low == min(float(v.min()) for v in values)
     assert first.high == max(float(v.max()) for v in values)
     alone = Scene(plain_network(), second)
-    (own,) = VIEW.compute(alone, Params(layer="conv1"))
+    *_, own = VIEW.compute(alone, Params(layer="conv1"))
     np.testing.assert_array_equal(compared.values, own.value.answer.values[0])
     np.testing.assert_array_equal(
         VIEW.data(step.value, params)["second_activation"], own.value.answer.values

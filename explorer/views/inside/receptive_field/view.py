@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.core.layers import Board, Boxes, Curve, Heat, Masks, Pane, Plot, Points, Table
-from explorer.core.listing import quantity
+from explorer.core.layers import Board
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.stages import fields_of
 from explorer.engine.view import Group, View
-from explorer.views.shared.common import CROP_COLOR, default_layer, photo_of, size_of
+from explorer.views.inside.receptive_field import charts, panes
+from explorer.views.inside.receptive_field.result import Result, steps_of
+from explorer.views.shared.common import default_layer, photo_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.receptive_field import effective_field
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from explorer.core.layers import Float32, Layer, Picture
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
-    from explorer.networks.preprocess import Frame
-    from explorer.vision.features.receptive_field import EffectiveField, Fields, LayerFields
 
 EXPLANATION = r"""
 A cell of a feature map depends on a part of the input only, its **receptive field**. Click on the
@@ -52,20 +50,16 @@ It fades from the middle outward, roughly as a Gaussian, because more paths lead
 cell. The summary counts the pixels whose gradient is above 4.55% of the largest one. The effective
 field of an untrained network is small; it grows in training.
 
-**Projective field.** The other picture turns the question around: which cells of the layer can the
-pixel under the mouse influence? Those whose frame contains it. The plots show both over the depth
-of the network.
+**Projective field.** The other pictures turn the question around: which cells can the pixel under
+the mouse, or the clicked one, influence? Those whose frame contains it (of a dilated convolution
+perhaps a few less): in the chosen layer, and in several from the first to the last. The plots show
+both fields over the depth of the network.
 
 **Sources.** Luo, Li, Urtasun and Zemel 2016, *Understanding the Effective Receptive Field in Deep
 Convolutional Neural Networks*; Araujo, Norris and Sim 2019, *Computing Receptive Fields of
 Convolutional Neural Networks* (the formula); Lehky and Sejnowski 1988, *Network Model of
 Shape-from-Shading* (the projective field).
 """
-
-ORANGE = (255, 160, 40)
-BLUE = (70, 150, 255)
-CUT = 0.995
-"""The part of the gradients that the color scale spans."""
 
 
 def _layers(info: NetworkInfo) -> tuple[str, ...]:
@@ -83,11 +77,11 @@ class Params:
     place: Point | None = param(
         None, "Place",
         "Click on the photo: the field of the cell there. By default the middle of the photo.",
-        pick=Pick.CLICK, pane="image",
+        pick=Pick.CLICK,
     )  # fmt: skip
     at: Point | None = param(
         None, "Under the mouse", "Shows the theoretical field of the cell under the mouse.",
-        effect=Effect.DRAW, pick=Pick.HOVER, pane="image", advanced=True,
+        effect=Effect.DRAW, pick=Pick.HOVER, advanced=True,
     )  # fmt: skip
     effective: bool = param(
         True, "Effective field", "Computes the gradient of the clicked cell; a backward pass."
@@ -103,55 +97,15 @@ class Params:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Result:
-    """`effective` is of the cell at `place`, its gradient over `extent` of the photo, or None.
-
-    `to_input` leads from the photo to the network's input; `shown` names the layers
-    of the plots and the table, of which `depth` are not behind the chosen one.
-    """
-
-    photo: Picture
-    layer: str
-    fields: Fields
-    to_input: Frame
-    shown: tuple[str, ...]
-    depth: int
-    place: Point
-    extent: tuple[float, float, float, float]
-    effective: EffectiveField | None = None
-    cache: DrawCache = field(default_factory=DrawCache)
-
-    @property
-    def cells(self) -> LayerFields:
-        return self.fields[self.layer]
-
-    @property
-    def frame(self) -> Frame:
-        """From the photo to the pixels that fields are counted in."""
-        return self.to_input.then(self.fields.frame)
-
-    @property
-    def to_cells(self) -> Frame:
-        return self.to_input.then(self.fields.to_cells(self.layer))
-
-    def cell(self, point: Point) -> tuple[int, int] | None:
-        """Row and column of the layer's cell at a place of the photo."""
-        height, width = self.cells.xyxy.shape[:2]
-        if not self.cells.spatial:
-            return 0, 0
-        across, down = self.to_cells.point(point.x, point.y)
-        row, column = int(np.floor(down)), int(np.floor(across))
-        return (row, column) if 0 <= row < height and 0 <= column < width else None
-
-
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     info = scene.network.info
     layer = params.layer or default_layer(info)
     height, width = scene.input().shape[-2:]
     found = fields_of(scene)
     rows, columns = scene.image.pixels.shape[:2]
-    shown = _steps(info, found)
+    shown = steps_of(info, found)
+    if layer == default_layer(info) and layer not in found.layers and shown:
+        layer = shown[-1]  # the last convolution may be of an auxiliary head, for training alone
     order = {e.name: number for number, e in enumerate(info.layers)}
     within = [number for name, number in order.items() if f"{name}.".startswith(f"{layer}.")]
     result = Result(
@@ -174,37 +128,21 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     yield Step(replace(result, effective=effective, cache=DrawCache()), 2, 2)
 
 
-def _steps(info: NetworkInfo, found: Fields) -> tuple[str, ...]:
-    """The layers with maps where fields or cells are others than in the layer before.
-
-    Batch norms and activation functions repeat them; a layer that only pads adds cells of nothing.
-    """
-    shown: list[str] = []
-    size, shape = (0.0, 0.0), (0, 0)
-    for entry in info.layers:
-        cells = found.layers.get(entry.name)
-        if not entry.leaf or cells is None or not cells.spatial:
-            continue
-        now = cells.xyxy.shape[:2]
-        pads = cells.size == size and not (cells.xyxy[..., 2] > cells.xyxy[..., 0]).all()
-        if (cells.size, now) != (size, shape) and not pads:
-            shown.append(entry.name)
-            size, shape = cells.size, (now[0], now[1])
-    return tuple(shown)
-
-
 def draw(result: Result, params: Params) -> Board:
     here = params.at or result.place
     cell, pixel = result.cell(here), result.frame.point(here.x, here.y)
     clicked = cell is not None and cell == result.cell(result.place)
-    growth = result.cache.get("growth", lambda: _growth(result))
+    growth = result.cache.get("growth", lambda: charts.growth(result))
+    drawn = [
+        panes.field_pane(result, cell, params.opacity, clicked=clicked),
+        panes.reached_pane(result, here, pixel),
+    ]
+    if result.shown:  # a network of vectors has no maps
+        drawn.append(panes.layers_pane(result, here, pixel))
     return Board(
-        panes=(
-            _field_pane(result, params, cell, clicked=clicked),
-            _reached_pane(result, here, pixel),
-        ),
-        plots=(growth, _reach_plot(result, pixel)),
-        tables=(_table(result, pixel),),
+        panes=tuple(drawn),
+        plots=(growth, charts.reach_plot(result, pixel)),
+        tables=(charts.table(result, pixel),),
         summary=_summary(result, cell, clicked=clicked),
         notes=_notes(result),
     )
@@ -230,119 +168,11 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     }
     if cell is not None:
         box = result.cells.xyxy[cell]
-        found |= {"cell": cell, "field_in_input": box, "field": _on_photo(result, box)}
+        found |= {"cell": cell, "field_in_input": box, "field": result.on_photo(box)}
     if result.effective is not None:
         found |= {"gradient": result.effective.gradient, "extent": result.extent}
         found |= {"channel": result.effective.channel, "effective_area": result.effective.area}
     return found
-
-
-def _on_photo(result: Result, box: Float32) -> Float32:
-    on_photo: Float32 = result.frame.inverse().boxes(box[None])[0]
-    return on_photo
-
-
-def _box(xyxy: Float32, color: tuple[int, int, int], name: str, *, dotted: bool = False) -> Boxes:
-    colors = np.array([color], np.uint8)
-    return Boxes(
-        xyxy.reshape(1, 4).astype(np.float32), colors, dotted=dotted, selectable=False, name=name
-    )
-
-
-def _field_pane(
-    result: Result, params: Params, cell: tuple[int, int] | None, *, clicked: bool
-) -> Pane:
-    layers: list[Layer] = [result.photo]
-    title = "Outside the network's input"
-    if clicked and result.effective is not None and result.effective.gradient.any():
-        layers.append(result.cache.get(params.opacity, lambda: _heat(result, params.opacity)))
-    layers.append(_box(np.array(result.extent), CROP_COLOR, "input", dotted=True))
-    if cell is not None:
-        row, column = cell
-        if result.cells.spatial:
-            place = np.array([column, row, column + 1, row + 1], np.float32)
-            layers.append(_box(result.to_cells.inverse().boxes(place[None])[0], BLUE, "cell"))
-            title = f"Field of row {row}, column {column}"
-        else:
-            title = "Field of all units"
-        layers.append(_box(_on_photo(result, result.cells.xyxy[cell]), ORANGE, "field"))
-    return Pane("image", size_of(result.photo), tuple(layers), title=title)
-
-
-def _heat(result: Result, opacity: float) -> Heat:
-    assert result.effective is not None
-    values = result.effective.gradient
-    high = float(np.quantile(values[values > 0], CUT))
-    return Heat(
-        values, 0.0, high, "viridis", extent=result.extent, opacity=opacity, alpha_by_value=True,
-        unit="|dy/dx|", name="gradient",
-    )  # fmt: skip
-
-
-def _reached_pane(result: Result, here: Point, pixel: tuple[float, float]) -> Pane:
-    reached = result.cells.reached(*pixel)
-    height, width = reached.shape
-    count = int(reached.sum())
-    mask = result.cache.get(
-        ("reached", *map(int, pixel)),
-        lambda: Masks(
-            np.where(reached, np.int32(0), np.int32(-1)).astype(np.int32),
-            np.array([BLUE], np.uint8),
-            extent=result.to_cells.inverse().extent(width, height),
-            opacity=0.35,
-            name="reached",
-        ),
-    )
-    at = Points(
-        np.array([[here.x, here.y]], np.float32), np.array([ORANGE], np.uint8), name="pixel"
-    )
-    layers: tuple[Layer, ...] = (result.photo, mask, at) if result.cells.spatial else (
-        result.photo, at,
-    )  # fmt: skip
-    return Pane(
-        "reached", size_of(result.photo), layers,
-        title=f"This pixel reaches {quantity(count, 'cell')}",
-    )  # fmt: skip
-
-
-def _growth(result: Result) -> Plot:
-    """The width of the fields over the layers that have maps."""
-    widths = np.array([result.fields[name].size[0] for name in result.shown])
-    return _over_layers(result, "growth", "Theoretical field", "width [px of the input]", widths)
-
-
-def _reach_plot(result: Result, pixel: tuple[float, float]) -> Plot:
-    parts = [100.0 * float(result.fields[name].reached(*pixel).mean()) for name in result.shown]
-    return _over_layers(result, "reach", "Projective field", "cells reached [%]", np.array(parts))
-
-
-def _over_layers(
-    result: Result, name: str, title: str, label: str, values: np.ndarray[Any, Any]
-) -> Plot:
-    x = np.arange(1.0, len(values) + 1)
-    return Plot(
-        name, title, "layers where fields or cells change, in their order", label,
-        curves=(Curve(x, values.astype(np.float64)),), marker=float(max(result.depth, 1)),
-        whole_x=True,
-    )  # fmt: skip
-
-
-def _table(result: Result, pixel: tuple[float, float]) -> Table:
-    rows = []
-    area = result.fields.size[0] * result.fields.size[1]
-    for name in result.shown:
-        cells = result.fields[name]
-        height, width = cells.xyxy.shape[:2]
-        across, down = cells.size
-        least = "at least " if cells.padded.all() else ""
-        rows.append(
-            (
-                name, f"{width} x {height}", f"{least}{across:.0f} x {down:.0f}",
-                f"{100 * across * down / area:.1f}%", int(cells.reached(*pixel).sum()),
-            )
-        )  # fmt: skip
-    columns = ("layer", "cells", "field [px]", "of the input", "cells reached")
-    return Table("layers", columns, tuple(rows), title="Layers")
 
 
 def _summary(result: Result, cell: tuple[int, int] | None, *, clicked: bool) -> str:

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from explorer.vision.detection.boxes import decode, iou_matrix
-from explorer.vision.detection.lineage import of_anchor, of_detection
 from explorer.vision.trace import OneStage, Trace, TwoStage, place_of, traced
+from explorer.vision.trace.lineage import of_anchor, of_detection
 from tests.toys import few_proposals
 from tests.vision.test_trace import module_of, picture
 

@@ -1,0 +1,1 @@
+"""Concepts: what the activations of a layer on many photos are sums of."""

@@ -1,0 +1,1 @@
+"""The numbers behind an output of a layer."""

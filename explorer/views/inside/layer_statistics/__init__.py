@@ -1,0 +1,1 @@
+"""Activations and gradients per layer, and what changes them."""

@@ -1,0 +1,183 @@
+"""What is inside a chosen box: its maps, its kernels, how its values are distributed, its sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from explorer.core.layers import Curve, Heat, Link, Pane, Plot
+from explorer.core.listing import quantity
+from explorer.engine.stages import activation_of
+from explorer.views.shared.draw_cache import DrawCache
+from explorer.vision.features.kernels import Kernels
+from explorer.vision.features.mosaics import Statistics, Tiling, stretched
+
+if TYPE_CHECKING:
+    from explorer.core.layers import Float32
+    from explorer.engine.scene import Scene
+    from explorer.vision.graph.nodes import Graph, Node
+
+MOST_TILES = 64
+"""Maps and kernels that are shown; the views behind the panes show all."""
+MOST_CELLS = 96
+"""Rows and columns of a shown map; a larger one is thinned."""
+BINS = 48
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Details:
+    """Of one layer or block.
+
+    Attributes:
+        path: Dotted name of its module.
+        kind: The class of the module.
+        maps: (C, h, w) float32, the first channels of its output, each from 0 to 1.
+        channels: Of the output.
+        kernels: (K, kh, kw) float32: the first input's slices of the first kernels; None = none.
+        kernel_count: Of the layer.
+        activations: Counts and edges of the bins of all output values.
+        weights: The same of the kernels' weights; None = none.
+        formula: How its output size follows from its input size; "" = it has no window.
+    """
+
+    path: str
+    kind: str
+    maps: Float32
+    channels: int
+    kernels: Float32 | None
+    kernel_count: int
+    activations: tuple[Float32, Float32]
+    weights: tuple[Float32, Float32] | None
+    formula: str
+    cache: DrawCache = field(default_factory=DrawCache)
+
+
+def details_of(scene: Scene, graph: Graph, path: str, number: int, node: Node | None) -> Details:
+    """Of the module called `path`, at its call `number`.
+
+    Args:
+        scene: Its network and photo.
+        graph: Of the network.
+        path: Dotted name.
+        number: Of the call, from 0.
+        node: The layer itself, where it is one.
+    """
+    found = activation_of(scene, path, call=number)
+    module = scene.network.module.get_submodule(path)
+    maps = found.values[:MOST_TILES]
+    step = max(1, -(-max(maps.shape[1:]) // MOST_CELLS))
+    maps = maps[:, ::step, ::step]
+    kernels, count, weights = None, 0, None
+    if isinstance(module, nn.Conv2d):
+        kernels, count, weights = _kernels(scene, path, module)
+    return Details(
+        path, type(module).__name__, stretched(maps, Statistics.of(maps)), len(found.values),
+        kernels, count, _histogram(found.values), weights,
+        "" if node is None else formula_of(graph, node),
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def _kernels(
+    scene: Scene, path: str, conv: nn.Conv2d
+) -> tuple[Float32, int, tuple[Float32, Float32]]:
+    def make() -> tuple[Float32, int, tuple[Float32, Float32]]:
+        all_of_them = Kernels.of(conv).weights
+        return all_of_them[:MOST_TILES, 0].copy(), len(all_of_them), _histogram(all_of_them)
+
+    return scene.network.memo(("kernel tiles", path), make)
+
+
+def formula_of(graph: Graph, node: Node) -> str:
+    """(W - F + 2P) / S + 1 with the layer's numbers, for both sides where they differ."""
+    window = graph.calls[node.call].window if node.layer else None
+    if window is None or len(node.given) < 3:
+        return ""
+    down, across = window.formula(node.given[-2], 0), window.formula(node.given[-1], 1)
+    name = "(W - 1) S - 2P + F" if window.transposed else "(W - F + 2P) / S + 1"
+    if down == across:
+        return f"{name} = {across[0]}"
+    return f"{name} = {across[0]} across, {down[0]} down"
+
+
+def _histogram(values: Float32) -> tuple[Float32, Float32]:
+    finite = values[np.isfinite(values)]
+    counts, edges = np.histogram(finite, bins=BINS)
+    return counts.astype(np.float32), edges.astype(np.float32)
+
+
+def detail_panes(details: Details) -> tuple[Pane, ...]:
+    """The maps, and the kernels of a convolution; a click leads to the view that shows all."""
+    maps = details.maps
+    panes = []
+    if maps[0].size > 1:
+        shown = _count(len(maps), details.channels, "map")
+        panes.append(
+            _tiles(
+                details, maps, "maps", f"Output: {shown}", (0.0, 1.0), "viridis",
+                "0 = each map's minimum, 1 = its maximum",
+                Link("feature_maps", {"layer": details.path}, "all feature maps"),
+            )
+        )  # fmt: skip
+    if details.kernels is not None:
+        shown = _count(len(details.kernels), details.kernel_count, "kernel")
+        high = float(np.abs(details.kernels).max()) or 1.0
+        panes.append(
+            _tiles(
+                details, details.kernels, "kernels", f"Weights: {shown}", (-high, high), "coolwarm",
+                "weight", Link("kernels", {"layer": details.path}, "all kernels"),
+            )
+        )  # fmt: skip
+    return tuple(panes)
+
+
+def _tiles(
+    details: Details,
+    tiles: Float32,
+    name: str,
+    title: str,
+    scale: tuple[float, float],
+    colormap: str,
+    unit: str,
+    link: Link,
+) -> Pane:
+    gap = 1 if max(tiles.shape[1:]) < 16 else 2
+    spaced = np.full((len(tiles), tiles.shape[1] + gap, tiles.shape[2] + gap), np.nan, np.float32)
+    spaced[:, :-gap, :-gap] = tiles
+    tiling = Tiling.of(*spaced.shape)
+    heat = details.cache.get(
+        name,
+        lambda: Heat(
+            tiling.mosaic(spaced), *scale, "coolwarm" if colormap == "coolwarm" else "viridis",
+            unit=unit, name=name,
+        ),
+    )  # fmt: skip
+    width, height = tiling.size
+    return Pane(name, (float(width), float(height)), (heat,), title=title, frame=name, link=link)
+
+
+def _count(shown: int, whole: int, word: str) -> str:
+    return quantity(whole, word) if shown == whole else f"{shown} of {quantity(whole, word)}"
+
+
+def histograms(details: Details) -> tuple[Plot, ...]:
+    """How often which value occurs in the output, and among the weights."""
+    found = [("activations", "Output values", "activation", details.activations)]
+    if details.weights is not None:
+        found.append(("weights", "Weights", "weight", details.weights))
+    return tuple(
+        Plot(
+            name, f"{title} of {details.path or 'the network'}", label, "count",
+            curves=(_steps(*numbers),), whole_y=True,
+        )
+        for name, title, label, numbers in found
+    )  # fmt: skip
+
+
+def _steps(counts: Float32, edges: Float32) -> Curve:
+    x = np.repeat(edges.astype(np.float64), 2)[1:-1]
+    return Curve(x, np.repeat(counts.astype(np.float64), 2))

@@ -1,0 +1,1 @@
+"""Top patches: the parts of a folder of photos that excite a unit most."""

@@ -1,0 +1,1 @@
+"""Transfer probe: a linear classifier on the features of every layer."""

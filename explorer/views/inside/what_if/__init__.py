@@ -1,0 +1,1 @@
+"""What the network predicts when the photo is edited."""

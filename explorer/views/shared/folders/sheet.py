@@ -1,0 +1,67 @@
+"""Pictures side by side, each with room above it for its label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from explorer.vision.features.mosaics import Tiling, picture_sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from explorer.core.layers import Float32, UInt8
+
+SHADE = 32
+"""The gray between the pictures."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """A picture of pictures.
+
+    Attributes:
+        rgb: (H, W, 3) uint8.
+        xyxy: (N, 4) float32, where each is.
+    """
+
+    rgb: UInt8
+    xyxy: Float32
+    _tiling: Tiling
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height."""
+        return float(self.rgb.shape[1]), float(self.rgb.shape[0])
+
+    def at(self, x: float, y: float) -> int | None:
+        """The number of the picture or of the label at a place."""
+        place = self._tiling.at(x, y)
+        return None if place is None or place[0] >= len(self.xyxy) else place[0]
+
+
+def labeled_sheet(pictures: Sequence[UInt8], *, columns: int, gap: int = 12) -> Sheet:
+    """A sheet of pictures of one size; none gives an empty one.
+
+    Args:
+        pictures: (h, w, 3) uint8.
+        columns: In a row.
+        gap: Pixels between two in a row; between rows, and above the first, there are three times
+            as many, for labels.
+    """
+    if not pictures:
+        blank = np.full((96, 96, 3), SHADE, np.uint8)
+        return Sheet(blank, np.empty((0, 4), np.float32), Tiling(1, 96, 96, 1))
+    height, width = pictures[0].shape[:2]
+    above = 3 * gap
+    # Each tile is the picture with its room above; the gap at the right is the sheet's own.
+    tiles = [np.pad(each, ((above - gap, 0), (0, 0), (0, 0)), constant_values=SHADE)
+             for each in pictures]  # fmt: skip
+    sheet, tiling = picture_sheet(tiles, columns=columns, gap=gap, shade=SHADE)
+    xyxy = tiling.boxes()[: len(pictures)]
+    xyxy[:, 1] += above - gap
+    xyxy[:, 2] = xyxy[:, 0] + width
+    xyxy[:, 3] = xyxy[:, 1] + height
+    return Sheet(sheet, xyxy, tiling)

@@ -1,0 +1,1 @@
+"""Grids of numbers: cells with their values written in them."""

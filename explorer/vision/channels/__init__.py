@@ -1,0 +1,1 @@
+"""The channels of one layer: how their values are distributed, ordered, colored and replaced."""

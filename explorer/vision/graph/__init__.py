@@ -1,0 +1,1 @@
+"""The graph of a network: what runs, what depends on what, what it costs, how it is laid out."""

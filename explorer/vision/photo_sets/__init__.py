@@ -1,0 +1,1 @@
+"""Methods for many photos at once: neighbors, maps, linear probes, concepts. Arrays and modules."""

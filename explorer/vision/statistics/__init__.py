@@ -1,0 +1,1 @@
+"""Signals and gradients through the layers of networks, and what changes them."""

@@ -1,0 +1,108 @@
+"""Detections are made to disappear by one limit: that limit is named, and proved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from explorer.vision.trace import again, traced
+from explorer.vision.trace.missed import (
+    Limit,
+    changed,
+    detections_of,
+    limits_of,
+    why_missed,
+)
+from tests.toys import few_proposals, toy_image, toy_network
+from tests.views.test_all_detectors import NAMES, network
+
+
+def toy() -> tuple[Any, Tensor]:
+    module: Any = toy_network("detection").module
+    few_proposals(module, before=60, after=30)
+    module.roi_heads.score_thresh = 0.0
+    module.roi_heads.detections_per_img = 50
+    image = torch.from_numpy(toy_image(60, 80).pixels.copy()).permute(2, 0, 1).float() / 255
+    return module, image
+
+
+def asked(module: nn.Module, image: Tensor, box: Tensor, label: int, score: float, iou=0.5):
+    return why_missed(module, traced(module, image), box, label, score=score, iou=iou)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_again_is_the_network_s_own_answer(name: str) -> None:
+    module = network(name).module
+    trace = traced(module, torch.rand(3, 60, 80, generator=torch.Generator().manual_seed(1)))
+    for one, other in zip(detections_of(trace), detections_of(again(module, trace)), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_what_is_detected_was_found() -> None:
+    module, image = toy()
+    boxes, scores, labels = detections_of(traced(module, image))
+    found = asked(module, image, boxes[0], int(labels[0]), float(scores[0]) - 1e-4)
+    assert (found.reason, found.detection, found.limits) == ("found", 0, ())
+
+
+def test_a_score_below_the_threshold() -> None:
+    module, image = toy()
+    boxes, scores, labels = detections_of(traced(module, image))
+    least = float(scores[0]) + 0.05
+    found = asked(module, image, boxes[0], int(labels[0]), least, 0.95)
+    assert found.reason == "class score"
+    (limit,) = found.limits
+    assert (limit.key, limit.now) == ("score", least)
+    assert float(scores[0]) - 0.01 < limit.needed <= float(scores[0])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "stage"),
+    [("top_n", 1, "top_n"), ("rpn_top_n", 1, "top_n"), ("nms", 0.0, "nms")],
+)
+def test_one_limit_is_named_and_brings_it_back(key: str, value: float, stage: str) -> None:
+    module, image = toy()
+    trace = traced(module, image)
+    boxes, scores, labels = detections_of(trace)
+    least = float(scores.min()) / 2
+    own = limits_of(module)[key]
+    lost = 0
+    for row in range(1, len(boxes)):
+        with changed(module, Limit(key, own, value)):
+            found = asked(module, image, boxes[row], int(labels[row]), least, 0.9)
+            if found.reason == "found":
+                continue
+            lost += 1
+            assert found.reason == "filter"
+            assert found.limits, "nothing brings it back"
+            if len(found.limits) == 1 and found.limits[0].key == key:
+                assert (found.stage, found.first) == (stage, key.startswith("rpn"))
+                needed = found.limits[0]
+                # just enough: with the limit itself the object is there, with less it is not
+                with changed(module, needed):
+                    kept = asked(module, image, boxes[row], int(labels[row]), least, 0.9)
+                    assert kept.reason == "found"
+                assert value < needed.needed <= own * 10
+                return
+    raise AssertionError(f"no detection was lost by {key} alone ({lost} by all)")
+
+
+def test_limits_are_put_back_after_failure() -> None:
+    module, _ = toy()
+    before = limits_of(module)
+    for key, now in before.items():
+        with pytest.raises(RuntimeError), changed(module, Limit(key, now, 0.0)):
+            raise RuntimeError
+    assert limits_of(module) == before
+
+
+def test_nothing_of_the_network_comes_near() -> None:
+    module, image = toy()
+    tiny = torch.tensor([0.0, 0.0, 0.5, 0.5])
+    found = asked(module, image, tiny, 1, 0.5)
+    assert found.reason in ("no anchor", "no box")
+    assert found.fits.best_anchor < 0.2
+    assert found.limits == ()
