@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 Rule = Literal["composite", "epsilon"]
 """Composite: z+ in convolutions and epsilon in linear layers (Kohlbrenner et al. 2020)."""
 
-EPSILON = 1e-6
+EPSILON = 1e-7
 """Added to the sum of the contributions, away from 0, in parts of a layer's mean magnitude."""
 
 POINTWISE = (
