@@ -18,6 +18,7 @@ from explorer.views.segmentation.decoder_bench.structure import (
     FCN,
     PYRAMID,
     STREAM,
+    UNET,
     Structure,
 )
 from explorer.views.shared.common import class_name, color, percent, photo_of, size_of
@@ -86,15 +87,13 @@ Network*; Pohlen et al. 2016, *Full-Resolution Residual Networks*; Ronneberger e
 """
 
 THERE = "the largest class there"
-SHIPPED = (FCN, ATROUS, PYRAMID, STREAM)
-"""Structures that a network of the program has; U-Net only where the chosen network is one."""
 
 
 def methods_of(info: NetworkInfo) -> tuple[str, ...]:
     """What the network itself has comes first: its decoder, or else its scores."""
     own = structure.structure_of(info)
     first = (own,) if own else arithmetic.METHODS
-    return tuple(dict.fromkeys((*first, *SHIPPED, *arithmetic.METHODS)))
+    return tuple(dict.fromkeys((*first, *structure.METHODS, *arithmetic.METHODS)))
 
 
 def _classes(info: NetworkInfo) -> tuple[str, ...]:
@@ -165,6 +164,9 @@ class Params:
     frrn: NetworkRef = param(
         NetworkRef("lite-frrn"), "FRRN", BORROWED, tasks=SEGMENTERS, when=_borrowed(STREAM)
     )
+    unet: NetworkRef = param(
+        NetworkRef("lite-unet"), "U-Net", BORROWED, tasks=SEGMENTERS, when=_borrowed(UNET)
+    )
     kernel: str = param(
         arithmetic.TENT, "Kernel",
         "Bilinear interpolation, the network's own learned kernel, or ones that count the stamps.",
@@ -224,8 +226,11 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         return
     network = scene.network
     if structure.structure_of(info) != method:
-        refs = {FCN: params.fcn, ATROUS: params.deeplab, PYRAMID: params.pspnet}
-        network = scene.network_of(refs.get(method, params.frrn))
+        refs = {
+            FCN: params.fcn, ATROUS: params.deeplab, PYRAMID: params.pspnet, STREAM: params.frrn,
+            UNET: params.unet,
+        }  # fmt: skip
+        network = scene.network_of(refs[method])
     off: frozenset[int] = frozenset()
     if method == FCN:
         switches = ((1, params.skip16), (2, params.skip8))
