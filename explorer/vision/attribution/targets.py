@@ -193,23 +193,3 @@ def origin(module: nn.Module, values: Tensor) -> Tensor:
     if mean is None:
         return torch.zeros_like(values[:1])
     return torch.tensor(mean, device=values.device).to(values).view(1, -1, 1, 1)
-
-
-@torch.no_grad()
-def strongest_unit(
-    module: nn.Module,
-    values: Tensor,
-    layer: str,
-    *,
-    cell: tuple[int, int] | None = None,
-    batched: bool = True,
-) -> int:
-    """The channel with the largest activation, at `cell` or anywhere; arguments as in `UnitTarget`.
-
-    Where one channel is largest everywhere by its own offset it is that one.
-    """
-    (maps,) = layer_outputs(module, values, layer, batched=batched)
-    if cell is None:
-        return int(maps.flatten(1).amax(1).argmax())
-    row, column = (min(at, side - 1) for at, side in zip(cell, maps.shape[1:], strict=True))
-    return int(maps[:, row, column].argmax())
