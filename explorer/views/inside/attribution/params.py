@@ -130,7 +130,7 @@ class Params:
         low=0, high=65535, when=lambda params, info: _is(params, info, UNIT),
     )  # fmt: skip
     scale: str = param(
-        SHARED, "Color scale",
+        OWN, "Color scale",
         "One scale for all: every map in multiples of its own mean magnitude. Or each map from 0 "
         "to its own maximum, in its own unit.",
         effect=Effect.DRAW, choices=(SHARED, OWN),
