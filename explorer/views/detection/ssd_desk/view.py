@@ -69,6 +69,7 @@ $$ \sqrt{ \frac{\min(l, r)}{\max(l, r)} \cdot \frac{\min(t, b)}{\max(t, b)} } $$
 Detection*, section 3 and figure 4; Tian et al. 2019, *FCOS*, section 3.
 """
 
+HIGHEST = "of the highest-scoring detection"
 SCORE, CENTERNESS, CLASS_ALONE = "score", "center-ness", "class without center-ness"
 CONV = ("head.classification_head", "head.regression_head")
 
@@ -83,8 +84,8 @@ class Params:
     """See the help of each."""
 
     target: str = param(
-        "", "Class", "Whose score maps are shown. Default: that of the highest-scoring detection.",
-        choices=lambda info: ("", *class_choices(info)),
+        HIGHEST, "Class", "Whose score maps are shown.",
+        choices=lambda info: (HIGHEST, *class_choices(info)),
     )  # fmt: skip
     shown: str = param(
         SCORE, "Show", "FCOS multiplies the class with the center-ness; see each of them.",

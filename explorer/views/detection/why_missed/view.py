@@ -72,6 +72,9 @@ Box? The False Negative Mechanisms Inside Object Detectors*.
 """
 
 
+HIGHEST = "the class with the highest score there"
+
+
 @dataclass(frozen=True, slots=True)
 class Params:
     """See the help of each."""
@@ -80,9 +83,8 @@ class Params:
         None, "Object", "Drag a box around an object that was not detected.", pick=Pick.DRAG
     )  # fmt: skip
     target: str = param(
-        "", "Class of the object",
-        "Of the drawn box. Default: the class with the highest score there.",
-        choices=lambda info: ("", *class_choices(info)),
+        HIGHEST, "Class of the object", "Of the drawn box.",
+        choices=lambda info: (HIGHEST, *class_choices(info)),
         when=lambda params, _: params.box is not None,
     )  # fmt: skip
     truth: tuple[Box, ...] = param(
@@ -117,7 +119,8 @@ def _objects(scene: Scene, params: Params, least: float) -> tuple[Object, ...]:
     """The drawn one, those of the ground truth that were missed, or an example."""
     if params.box is not None:
         box = params.box
-        return (Object((box.x0, box.y0, box.x1, box.y1), params.target, DRAWN),)
+        label = "" if params.target == HIGHEST else params.target
+        return (Object((box.x0, box.y0, box.x1, box.y1), label, DRAWN),)
     truth, info = counting(params.truth), scene.network.info
     if truth:
         found = detected(scene).found

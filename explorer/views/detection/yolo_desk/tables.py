@@ -40,7 +40,7 @@ def cell_table(grid: Grid, cell: tuple[int, int], classes: tuple[str, ...]) -> T
     meaning = "confidence" if grid.first else "objectness"
     return Table(
         "cell", ("of the cell", *own, "x0", "y0", "x1", "y1", meaning, *score), rows,
-        title="Boxes of this cell: numbers of the network, and the box in the photo",
+        title="Boxes of this cell",
         swatches=tuple(map(color, class_colors(len(boxes)))),
     )  # fmt: skip
 
@@ -54,7 +54,7 @@ def tensor_table(grid: Grid, cell: tuple[int, int], classes: tuple[str, ...]) ->
     )
     return Table(
         "numbers", ("number", "meaning", "value"), rows,
-        title=f"The {len(rows)} numbers of this cell",
+        title="Numbers of this cell",
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, RED, PURPLE = COLORS = (
     (90, 160, 250), (255, 160, 40), (70, 190, 120), (235, 90, 90), (180, 120, 230),
 )  # fmt: skip
-PAPER = (38, 76, 112)
+PAPER = (70, 76, 88)
 SIZE = (1000.0, 560.0)
 """Of the matrix itself; words are beside it."""
 SIDE, FOOT = 210.0, 34.0
