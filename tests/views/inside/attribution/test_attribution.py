@@ -29,6 +29,7 @@ from explorer.views.inside.attribution.params import (
     OWN,
     PIXEL,
     RISE,
+    SHARED,
     TIMES_INPUT,
     UNIT,
 )
@@ -96,7 +97,7 @@ def test_another_class_is_another_map() -> None:
 
 def test_one_scale_for_all_or_each_its_own() -> None:
     network = toy_network("classification")
-    _, board, _ = look(network, methods=(GRADIENT, LAYER_CAM))
+    _, board, _ = look(network, methods=(GRADIENT, LAYER_CAM), scale=SHARED)
     shared = [heat(board, name) for name in (LAYER_CAM, GRADIENT)]
     assert shared[0].high == shared[1].high
     assert shared[0].unit == "x mean"
