@@ -71,7 +71,7 @@ def find(name: str) -> Entry:
     return _definition(name).entry.refreshed(weights.state_of)
 
 
-PREFERRED = ("lite-pose",)
+PREFERRED = ("lite-pose", "lite-deeplab")
 """To begin with, although another embedded network of its task comes before it by name."""
 
 
