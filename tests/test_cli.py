@@ -495,7 +495,7 @@ def test_random_weights_are_stamped(
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["clasify", "PHOTO", "-o", "a.png"], "classify, conv_arithmetic, decoder_bench"),
+        (["clasify", "PHOTO", "-o", "a.png"], "classify, concepts, conv_arithmetic"),
         (["classify", "PHOTO"], "-o, --data, --boxes, --masks or --film"),
         (["classify", "PHOTO", "-o", "a.bmp"], ".jpg"),
         (["classify", "PHOTO", "-o", "a.eps"], ".webp, .svg, .pdf"),

@@ -65,15 +65,27 @@ def wrapped(text: str, width: int | None, *, first: str = "", rest: str = "") ->
 
 
 def table(
-    rows: Sequence[Sequence[str]], *, indent: int = 2, gap: int = 2, width: int | None = None
+    rows: Sequence[Sequence[str]],
+    *,
+    indent: int = 2,
+    gap: int = 2,
+    width: int | None = None,
+    most: int | None = None,
 ) -> str:
-    """The rows with their columns aligned; the last column is wrapped to the `width`."""
+    """The rows with their columns aligned; the last column is wrapped to the `width`.
+
+    A cell that is longer than `most` has the line to itself, and the row goes on below.
+    """
     if not rows:
         return ""
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]) - 1)]
+    fitting = [row for row in rows if most is None or len(row[0]) <= most] or rows
+    widths = [max(len(row[n]) for row in fitting) for n in range(len(rows[0]) - 1)]
     rest = " " * (indent + sum(widths) + gap * len(widths))
     lines = []
     for row in rows:
+        if len(row[0]) > widths[0]:
+            lines.append(wrapped(row[0], width, first=" " * indent, rest=" " * (indent + 2)))
+            row = ("", *row[1:])
         cells = [cell.ljust(size + gap) for cell, size in zip(row, widths, strict=False)]
         lines.append(
             wrapped(row[-1], width, first=" " * indent + "".join(cells), rest=rest).rstrip()

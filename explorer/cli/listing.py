@@ -114,6 +114,10 @@ def _networks() -> tuple[tuple[Entry, ...], Sequence[Unavailable]]:
     return catalog.entries(), catalog.unavailable()
 
 
+_LONGEST = 40
+"""Of a parameter with its default, in the column beside its meaning."""
+
+
 def _view_text(view: View[Any, Any]) -> str:
     from explorer.core.params import parameters
 
@@ -121,7 +125,7 @@ def _view_text(view: View[Any, Any]) -> str:
     rows = [(_default(p), _meaning(p)) for p in parameters(view.Params)]
     tasks = f" Networks: {either(sorted(view.tasks))}." if view.tasks else ""
     head = wrapped(f"{view.name}: {view.summary}{tasks}", width, first="  ", rest="    ")
-    return f"{head}\n{table(rows, indent=6, width=width)}".rstrip()
+    return f"{head}\n{table(rows, indent=6, width=width, most=_LONGEST)}".rstrip()
 
 
 def _default(parameter: Parameter) -> str:

@@ -344,7 +344,7 @@ def test_a_folder_that_cannot_be_read_is_told_at_the_end(
     report = done(wish(tmp_path / "photos", tmp_path / "out"))
     assert (report.complete, report.done) == (True, 1)
     (note,) = report.notes
-    assert "locked cannot be read: Permission denied" in note
+    assert "cannot be read: Permission denied" in note
 
 
 def test_photos_that_are_replaced_are_told(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_detections_are_the_networks_own(name: str) -> None:
 def test_inner_layers_and_backbones_are_at_hand(name: str) -> None:
     scene = Scene(network(name), toy_image(60, 80))
     params = resolved(feature_maps.Params(), scene.network.info)
-    (step,) = feature_maps.VIEW.compute(scene, params)
+    *_, step = feature_maps.VIEW.compute(scene, params)
     assert step.value.answer.values.size > 0
     params = resolved(deep_dream.Params(size=64), scene.network.info)
     dream = deep_dream.VIEW.compute(scene, params)

@@ -221,7 +221,8 @@ def test_it_stops_resumes_and_a_canceled_one_leaves_its_chunks(
     assert "it is resumed" in sheet.remark.text()
     sheet.begin.click()
     found, _ = finished(qtbot, window)
-    assert (found.value.done, found.value.skipped) == (305, 128)
+    assert found.value.done == 305
+    assert found.value.skipped in (128, 256), "whole chunks that were done before it stopped"
 
 
 def test_a_view_that_is_a_job_itself_runs_on_no_folder(qtbot: QtBot, window: Window) -> None:

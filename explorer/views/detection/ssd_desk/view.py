@@ -15,7 +15,14 @@ from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.views.detection.ssd_desk import focal
 from explorer.views.detection.ssd_desk.result import NAMES, PLACES, Result, result_of
-from explorer.views.shared.anchors import RED, counted, passed_words, same, truth_layer
+from explorer.views.shared.anchors import (
+    RED,
+    counted,
+    passed_layer,
+    passed_words,
+    same,
+    truth_layer,
+)
 from explorer.views.shared.common import class_name, color, score_threshold, size_of
 from explorer.views.shared.detection_params import class_choices
 from explorer.views.shared.plural import plural
@@ -217,6 +224,7 @@ def _detections_pane(result: Result, params: Params) -> Pane:
         Lines(np.concatenate([before, after], axis=1).astype(np.float32), tints, arrow=True,
               name="moves"),
         Boxes(boxes, tints, labels, width=2.5, selectable=False, name="detections"),
+        *passed_layer(params.truth),
     )  # fmt: skip
     name = class_name(result.classes, result.label)
     title = f"Detections of {name} and their {PLACES[result.kind]}"

@@ -28,7 +28,16 @@ from explorer.views.detection.why_missed.sentences import (
     reason,
     stages_table,
 )
-from explorer.views.shared.anchors import BLUE, GRAY, GREEN, ORANGE, RED, passed_words, same
+from explorer.views.shared.anchors import (
+    BLUE,
+    GRAY,
+    GREEN,
+    ORANGE,
+    RED,
+    passed_layer,
+    passed_words,
+    same,
+)
 from explorer.views.shared.common import class_name, photo_of, score_threshold, size_of
 from explorer.views.shared.detection_params import class_choices
 from explorer.views.shared.detections import detected
@@ -134,7 +143,7 @@ def _objects(scene: Scene, params: Params, least: float) -> tuple[Object, ...]:
 
 
 def draw(result: Result, params: Params) -> Board:
-    now = Pane("image", size_of(result.photo), _now_layers(result), title=_title(result))
+    now = Pane("image", size_of(result.photo), _now_layers(result, params), title=_title(result))
     panes = [now]
     if result.after is not None:
         words = f"With the limit changed: {1 + len(result.missed.others)} more"
@@ -189,7 +198,7 @@ def _title(result: Result) -> str:
     return f"{name}, {result.chosen + 1} of {count} missed" if count > 1 else f"Object: {name}"
 
 
-def _now_layers(result: Result) -> tuple[Layer, ...]:
+def _now_layers(result: Result, params: Params) -> tuple[Layer, ...]:
     """The detections in gray, the object, its candidate, and what suppressed that one."""
     rows = np.flatnonzero(result.now.scores >= result.least)
     layers: list[Layer] = [
@@ -214,6 +223,7 @@ def _now_layers(result: Result) -> tuple[Layer, ...]:
                 name="suppressor",
             )
         )  # fmt: skip
+    layers += passed_layer(params.truth)
     boxes = np.array([each.box for each in result.objects], np.float32)
     layers.append(
         Boxes(

@@ -117,18 +117,20 @@ def _weights(scene: Scene, maps: Maps, of: str) -> Weights | None:
 
 def _beside(scene: Scene, params: Params, layer: str, which: dict[str, int]) -> Beside | None:
     """The same layer on another photo, or a layer of another network, or both."""
-    if params.second is None and params.network is None:
+    if params.second is None and params.other_network is None:
         return None
     image = scene.image if params.second is None else scene.image_of(params.second)
-    network = scene.network if params.network is None else scene.network_of(params.network)
+    network = (
+        scene.network if params.other_network is None else scene.network_of(params.other_network)
+    )
     words = "on the other photo"
-    if params.network is not None:
+    if params.other_network is not None:
         layer = params.other_layer or layer
         if layer not in network.info.layer_names() and not params.other_layer:
             layer = default_layer(network.info)
         words = f"of {network.info.title}, {layer}"
     other = Scene(network, image, scene.seed)
-    key = (params.second, params.network, layer, *which.values())
+    key = (params.second, params.other_network, layer, *which.values())
     answer = _kept(scene, "beside", key, lambda: activation_of(other, layer, **which))
     return Beside(photo_of(other), answer, words)
 

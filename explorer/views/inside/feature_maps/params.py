@@ -35,7 +35,7 @@ def _weighs(params: Params, info: NetworkInfo | None) -> bool:
 
 
 def _compares(params: Params, _info: NetworkInfo | None) -> bool:
-    return params.network is not None
+    return params.other_network is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Params:
     second: ImageRef | None = param(
         None, "Compare with", "Another photo, with the same channel overlaid on the same scale."
     )
-    network: NetworkRef | None = param(
+    other_network: NetworkRef | None = param(
         None, "Compare with network", "Another network, with the channel of the same number."
     )
     other_layer: str = param(

@@ -237,7 +237,7 @@ def test_compared_with_another_network() -> None:
     other.module.conv1.weight.data *= 3.0
     ref = NetworkRef("other")
     scene = Scene(toy(), toy_image(), opened=Opened(networks={ref: other}))
-    result, board = look(scene, layer="conv1", channel=0, network=ref, pinned=("0", "2"))
+    result, board = look(scene, layer="conv1", channel=0, other_network=ref, pinned=("0", "2"))
     assert result.beside is not None
     own = Scene(other, toy_image())
     theirs, _ = look(own, layer="conv1")
@@ -257,9 +257,9 @@ def test_a_network_with_other_layers_shows_its_default_one_or_the_one_named() ->
     ref = NetworkRef("other")
     other = toy_network("segmentation")
     scene = Scene(toy(), toy_image(), opened=Opened(networks={ref: other}))
-    result, _ = look(scene, layer="conv2", network=ref)
+    result, _ = look(scene, layer="conv2", other_network=ref)
     assert result.beside is not None
     assert result.beside.words.endswith(", head")
-    named, _ = look(scene, layer="conv2", network=ref, other_layer="head")
+    named, _ = look(scene, layer="conv2", other_network=ref, other_layer="head")
     assert named.beside is not None
     assert named.beside.answer.values.shape[0] == 3
