@@ -7,10 +7,12 @@ extra `graph`. Without it a box stands in the first free lane below what it depe
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import pairwise
 from math import log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,10 +21,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-try:
-    from fast_sugiyama import from_edges
-except ImportError:  # no wheel for this machine
-    from_edges = None
+from_edges: Any = None  # it is typed where it is installed, and unknown elsewhere
+with suppress(ImportError):  # no wheel for this machine
+    from_edges = import_module("fast_sugiyama").from_edges
 
 BOX = (184.0, 86.0)
 LANE, RANK = 204.0, 114.0
