@@ -54,13 +54,16 @@ from tests.toys import hook_count, toy_image
 from tests.views.opening import TOY, asked_of, info_of, opened_for, scene_for, tasks_of
 
 VIEWS = {**discover(), **{view.name: view for view in every_toy()}}
-ALIKE = frozenset({"localization", "segmentation", "pose", "features"})
-"""Tasks that a synthesis sees no difference between: it climbs layers of a backbone."""
+ALIKE = {
+    Group.SYNTHESIS: frozenset({"localization", "segmentation", "pose", "features"}),
+    Group.INSIDE: frozenset({"localization", "pose"}),
+}
+"""Tasks that views of a group see little difference between: they look at layers of a backbone."""
 
 
 def marks_of(view: View[Any, Any], task: str) -> tuple[pytest.MarkDecorator, ...]:
     """Every view is tried with every task by hand, and here with those that differ."""
-    return (pytest.mark.slow,) if view.group is Group.SYNTHESIS and task in ALIKE else ()
+    return (pytest.mark.slow,) if task in ALIKE.get(view.group, ()) else ()
 
 
 CASES = [
