@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.models import segmentation
 from torchvision.models.segmentation import (
     deeplabv3_mobilenet_v3_large,
     fcn_resnet50,
@@ -12,6 +13,8 @@ from torchvision.models.segmentation import (
 )
 
 from explorer.core.errors import ExplorerError
+from explorer.core.network_info import NetworkSpec
+from explorer.networks import catalog
 from explorer.networks.embedded.segmentation.decoders import lite_unet
 from explorer.networks.embedded.segmentation.deeplab import lite_deeplab
 from explorer.networks.embedded.segmentation.fcn import lite_fcn
@@ -19,6 +22,7 @@ from explorer.networks.embedded.segmentation.frrn import lite_frrn
 from explorer.networks.embedded.segmentation.parts import enlarged
 from explorer.networks.embedded.segmentation.pspnet import lite_pspnet
 from explorer.vision.dense import decoders
+from tests.steps import finish
 from tests.toys import FixedSegmenter
 
 SIZE = (72, 104)
@@ -145,6 +149,55 @@ def test_coarse_scores_enlarged_are_the_output(make) -> None:
         own = module(images)["out"]
     found = decoders.coarse_scores(module, images)
     assert torch.equal(enlarged(found, images) if found.shape != own.shape else found, own)
+
+
+def all_parts(decoder: decoders.Decoder) -> Tensor:
+    return decoder.scores(range(len(decoder.parts)))
+
+
+BUILDERS = (
+    "fcn_resnet50", "fcn_resnet101", "deeplabv3_resnet50", "deeplabv3_resnet101",
+    "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large",
+)  # fmt: skip
+"""All of torchvision's."""
+
+SHIPPED = {
+    "lite-fcn": decoders.fcn,
+    "lite-deeplab": decoders.atrous,
+    "lite-pspnet": decoders.pyramid,
+    "lite-unet": decoders.skips,
+    "lite-frrn": decoders.stream,
+    "lite-deconvnet": None,
+    "mini-segnet": None,
+}
+"""With the decoder that is opened part by part; None = its scores only."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BUILDERS)
+def test_stages_of_every_torchvision_network_end_in_its_output(name: str) -> None:
+    build = getattr(segmentation, name)
+    module = seeded(lambda: build(weights=None, weights_backbone=None, num_classes=5))
+    images = picture()
+    with torch.no_grad():
+        own = module(images)["out"]
+    found = decoders.coarse_scores(module, images)
+    assert torch.equal(enlarged(found, images) if found.shape != own.shape else found, own)
+    if name.startswith("deeplab"):
+        assert torch.equal(all_parts(decoders.atrous(module, images)), own[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "method"), SHIPPED.items())
+def test_stages_of_every_network_that_ships_end_in_its_output(name: str, method) -> None:
+    network, _ = finish(catalog.load(NetworkSpec(name, device="cpu")))
+    images = picture()
+    with torch.no_grad():
+        own = network.module(images)["out"]
+    found = decoders.coarse_scores(network.module, images)
+    assert torch.equal(enlarged(found, images) if found.shape != own.shape else found, own)
+    if method is not None:
+        assert torch.equal(all_parts(method(network.module, images)), own[0])
 
 
 @pytest.mark.parametrize("method", [case.values[0] for case in CASES])
