@@ -70,7 +70,7 @@ def _stack(thread: threading.Thread) -> str:
 def _pooled(thread: threading.Thread) -> bool:
     # Libraries keep a pool per process (tqdm's monitor, torch's autograd); it is not a test's leak.
     return (
-        thread.name.startswith(("ThreadPoolExecutor", "Dummy-"))
+        thread.name.startswith(("ThreadPoolExecutor", "Dummy-", "Dask-Offload"))
         or type(thread).__name__ == "TMonitor"
     )
 

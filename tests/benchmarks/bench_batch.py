@@ -251,7 +251,7 @@ def two_bare_processes(photos: Path, network: str) -> Iterator[Callable[[], floa
     ("job", "network", "params", "count"),
     [
         ("embed", "efficientnet-lite0", {}, SHARED_PHOTOS),
-        ("predict", "lite-fasterrcnn", {"view": "detections"}, SHARED_PHOTOS // 4),
+        ("predict", "lite-fasterrcnn", {"view": "detections"}, SHARED_PHOTOS),
     ],
 )
 def test_two_processes_of_dask_against_two_bare_ones(
