@@ -187,7 +187,7 @@ class Cluster:
                 raise ExplorerError(
                     "The cluster has no workers.", "Start `dask worker` on its machines."
                 )
-            time.sleep(0.1)
+            time.sleep(0.1)  # the scheduler tells nobody that a worker has come: it is asked
 
 
 def _answered(future: Any) -> worker.Reply:

@@ -303,7 +303,7 @@ class _Search:
         """With one of the limits moved back to its value of now, if the object stays found."""
         limit = loose[number]
         good, bad = limit.needed, limit.now
-        whole = isinstance(self._whole(limit.key), int)
+        whole = self._counts(limit.key)
         for _ in range(_HALVINGS):
             middle = (good + bad) / 2
             middle = float(round(middle)) if whole else middle
@@ -315,9 +315,10 @@ class _Search:
                 good = middle
         return _with(loose, number, good)
 
-    def _whole(self, key: str) -> Any:
+    def _counts(self, key: str) -> bool:
+        """Whether the limit is a number of boxes, and no threshold."""
         owner, name = _places(self._module)[key]
-        return owner[name]
+        return isinstance(owner[name], int)
 
     def _least(self, limits: tuple[Limit, ...]) -> float:
         return next((limit.needed for limit in limits if limit.key == "score"), self._score)

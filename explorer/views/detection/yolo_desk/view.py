@@ -203,10 +203,11 @@ def _cell(result: Result, params: Params) -> tuple[int, int]:
 def data(result: Result, params: Params) -> dict[str, Any]:
     """Everything that the cells predict.
 
-    Keys: `numbers` (rows, columns, C) float32 as the network gives them, `boxes` (rows, columns, B,
-    4) float32 xyxy in the photo's pixels, `confidence` (rows, columns, B), `classes` (rows,
-    columns, K); `detections` (N, 4), `labels` and `scores` of what remains after NMS; with ground
-    truth `loss` (5,) the terms, and `responsible` (M, 3) row, column and box of each object.
+    Keys: `numbers` (rows, columns, C) float32 as the network gives them, `cell_boxes` (rows,
+    columns, B, 4) float32 xyxy in the photo's pixels, `confidence` (rows, columns, B), `classes`
+    (rows, columns, K); `detections` (N, 4), `labels` and `scores` of what remains after NMS; with
+    ground truth `truth` (M, 4), `loss` (5,) the weighted terms, and `responsible` (M, 3) row,
+    column and box of each object.
     """
     grid, found = result.grid, result.answer.found
     answer: dict[str, Any] = {
