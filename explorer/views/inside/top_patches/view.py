@@ -74,7 +74,8 @@ input, so that patches are parts. In later layers the field is the whole photo.
 
 **Large folders** are searched photo by photo; the best so far are shown at once. The activations
 are kept, so the search goes on where it was, and a photo that was replaced is computed again, no
-other one. `explorer batch index --format peaks` does it on several processes or machines; choose
+other one. *Continue in the background* (beside *Cancel*) completes it while you look at something
+else. `explorer batch index --format peaks` does it on several processes or machines; choose
 its result as the folder.
 
 **Sources.** Zeiler and Fergus 2014, *Visualizing and Understanding Convolutional Networks*,
@@ -404,4 +405,5 @@ VIEW = View(
     draw=draw,
     data=data,
     live=False,
+    keeps=True,
 )
