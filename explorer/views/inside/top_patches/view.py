@@ -201,6 +201,7 @@ class _Looked:
         self._peak = arrays["peak"].astype(np.float32)
         self._cells = arrays["cell"]
         self._fields: dict[Any, Any] = index.made.setdefault("fields", {})
+        self._fields.setdefault(tuple(scene.input().shape), fields_of(scene))
         self._known: dict[tuple[str, int], TopPatch] = {}
         self._boxes: dict[int, Float32] = {}
         self._channel = 0
