@@ -28,7 +28,7 @@ from explorer.annotations.truth import truth_in, truth_names
 from explorer.core import params as declared
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import Listing
-from explorer.core.network_info import NetworkSpec, file_and_part
+from explorer.core.network_info import NetworkSpec, file_and_part, is_onnx
 from explorer.core.values import Box, Point
 from explorer.engine.finish import FinishedAnswer
 from explorer.engine.former_words import in_todays_words
@@ -94,9 +94,9 @@ def look(
         view: A name from `views()`.
         photo: The path of a file, the name of a sample ("cat"), a Pillow image, what `photo`
             returned, or an array (H, W, 3) uint8 RGB. None for a view that needs no photo.
-        network: A name from `networks()`, what `load` returned, or any `nn.Module`, which is used
-            where it is and restored afterwards: training mode, gradients and device. None = one
-            that ships with the program and suits the view.
+        network: A name from `networks()`, the path of an .onnx file, what `load` returned, or any
+            `nn.Module`, which is used where it is and restored afterwards: training mode, gradients
+            and device. None = one that ships with the program and suits the view.
         seed: Initializes the random numbers: equal calls give equal results.
         device: "auto", "cpu", "cuda", "cuda:1", "mps" …, for a network that is named.
         **params: Of the view, see `parameters(view)`. Positions are in pixels of the photo, x to
@@ -260,20 +260,30 @@ def load(
     task: Task | None = None,
     classes: Sequence[str] | str | os.PathLike[str] = (),
     preprocess: Preprocess | None = None,
+    decoder: str = "",
+    channel_order: str = "",
 ) -> Network:
-    """A network for `look` and `steps`: one of the catalog with any weights, or your own module.
+    """A network for `look` and `steps`: one of the catalog, an ONNX file, or your own module.
+
+    What is given for an ONNX file is remembered for that file.
 
     Args:
-        network: A name from `networks()`; "" = identified by the checkpoint; or an `nn.Module`.
+        network: A name from `networks()`; "" = identified by the checkpoint; the path of an .onnx
+            file; or an `nn.Module`.
         weights: A name of its weights ("IMAGENET1K_V2" is downloaded if it is not on disk),
             "none" for random weights, or the path of a checkpoint; "" = the best on disk.
         device: "auto", "cpu", "cuda", "cuda:1", "mps" …
         half: Half precision where the network has it.
-        task: Of a module: "classification", "detection", "segmentation", "localization",
-            "pose" or "features"; by default inferred from its output.
-        classes: Of a module or a checkpoint: names by index; a detector's index 0 is the
-            background. For a checkpoint also the path of a list of them, as `--classes` takes it.
-        preprocess: Of a module: the preprocessing of photos; by default ImageNet's.
+        task: Of a module or an ONNX file: "classification", "detection", "segmentation",
+            "localization", "pose" or "features"; by default inferred from its output.
+        classes: Of a module, a checkpoint or an ONNX file: names by index; a detector's index 0 is
+            the background. But for a module also the path of a list of them, as `--classes` takes
+            it.
+        preprocess: Of a module or an ONNX file: the preprocessing of photos; by default the usual
+            one of its task.
+        decoder: Of an ONNX file with detections: the form of its outputs, "yolov5" (v5, v7),
+            "yolov8" (v8 to v11), "yolox", "end-to-end" (v10), "ssd", "boxes" or "detr".
+        channel_order: Of an ONNX file: "RGB" or "BGR".
 
     Returns:
         The network: `module` computes, `info` describes it. Changes made to `module` afterwards
@@ -296,6 +306,18 @@ def load(
 
             classes = names_in(Path(classes))
         return from_module(network, task=task, classes=classes, preprocess=preprocess)
+    if is_onnx(network or str(weights)):
+        settings: dict[str, Any] = {
+            "task": task, "preprocess": preprocess, "decoder": decoder,
+            "channel_order": channel_order,
+        }  # fmt: skip
+        return _onnx(
+            Path(network or weights), {k: v for k, v in settings.items() if v}, classes, device
+        )
+    if decoder or channel_order:
+        raise ExplorerError(
+            "decoder and channel_order apply to ONNX files only.", "Give the path of an .onnx file."
+        )
     named = bool(classes) and not os.path.isfile(file_and_part(Path(weights).expanduser())[0])
     if task is not None or preprocess is not None or named:
         raise ExplorerError(
@@ -318,6 +340,29 @@ def load(
     return found
 
 
+def _onnx(
+    path: Path,
+    settings: dict[str, Any],
+    classes: Sequence[str] | str | os.PathLike[str],
+    device: str,
+) -> Network:
+    """The network in an ONNX file, with what is given of it."""
+    from explorer.networks import catalog
+    from explorer.networks.checkpoints.class_lists import names_in
+
+    if classes:
+        is_file = isinstance(classes, (str, os.PathLike))
+        names = names_in(Path(classes)) if is_file else classes  # type: ignore[arg-type]
+        settings["classes"] = tuple(map(str, names))
+    bar = for_scripts()
+    try:
+        with _lock:
+            name = catalog.opened(path, **settings)
+        return _driven(catalog.load(NetworkSpec(name, device=device)), bar)
+    finally:
+        bar.clear()
+
+
 # -- inside ---------------------------------------------------------------------------------------
 
 
@@ -334,6 +379,9 @@ def _network(
         return _shared(), None
     if network is None or isinstance(network, str):
         name = network or default_network(view)
+        if is_onnx(name):
+            with _lock:
+                name = catalog.opened(Path(name))
         catalog.find(name)
         return _shared(), NetworkSpec(name, device=device)
     found = network if isinstance(network, Network) else load(network)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
+from explorer.core.network_info import is_onnx
 
 if TYPE_CHECKING:
     import argparse
@@ -89,17 +90,22 @@ def files_of_settings(texts: Mapping[str, str], view: View[Any, Any]) -> list[Pa
 
 
 def network_name(args: argparse.Namespace) -> str | None:
-    """The value of --network; None without it."""
+    """The value of --network; None without it. An ONNX file is opened and has a name then."""
     name: str | None = args.network
     if name == "":
         raise ExplorerError("--network is empty.", "`explorer list` names the networks.")
+    if name is not None and is_onnx(name):
+        from explorer.networks import catalog
+
+        args.onnx = Path(name).expanduser()
+        args.network = name = catalog.opened(args.onnx)
     return name
 
 
 def network_files(args: argparse.Namespace) -> list[Path]:
     """The files that --weights and --classes name."""
     lists = [Path(os.path.expanduser(args.classes))] if args.classes else []
-    return [path for path in (weights_file(args), *lists) if path is not None]
+    return [path for path in (weights_file(args), onnx_file(args), *lists) if path is not None]
 
 
 CLASSES_HELP = (
@@ -114,9 +120,11 @@ def class_list(args: argparse.Namespace) -> str:
 
     if args.classes is None:
         return ""
-    if not weights_file(args) or not os.path.isfile(weights_file(args) or ""):
+    file = weights_file(args) or onnx_file(args)
+    if file is None or not os.path.isfile(file):
         raise ExplorerError(
-            "--classes applies to a checkpoint only.", "Give its path with --weights."
+            "--classes applies to a checkpoint or an ONNX file only.",
+            "Give its path with --weights or --network.",
         )
     return str(existing(args.classes, "--classes").absolute())
 
@@ -126,6 +134,14 @@ def weights_file(args: argparse.Namespace) -> Path | None:
     from explorer.core.network_info import file_and_part
 
     return file_and_part(Path(os.path.expanduser(args.weights)))[0] if args.weights else None
+
+
+def onnx_file(args: argparse.Namespace) -> Path | None:
+    """The ONNX file that --network names, before and after `network_name` has opened it."""
+    if args.network and is_onnx(args.network):
+        return Path(args.network).expanduser()
+    found: Path | None = getattr(args, "onnx", None)
+    return found
 
 
 def spec_of(args: argparse.Namespace, view: View[Any, Any]) -> NetworkSpec | None:

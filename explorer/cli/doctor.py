@@ -21,7 +21,16 @@ NEEDED = (
     "pyqtgraph", "opencv-contrib-python-headless", "scikit-image", "scikit-learn",
     "cv2-enumerate-cameras", "mss", "faster-coco-eval",
 )  # fmt: skip
-OPTIONAL = ("fast-sugiyama", "pillow-heif", "av", "captum", "timm", "onnxruntime")
+OPTIONAL = (
+    "fast-sugiyama",
+    "pillow-heif",
+    "av",
+    "captum",
+    "timm",
+    "onnx",
+    "onnx2torch",
+    "onnxruntime",
+)
 
 _BAD_QT = {
     "6.9.1": "breaks the plots",

@@ -54,6 +54,14 @@ CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".th", ".bin")
 """Usual names of files with weights; any other name will do as well."""
 
 
+ONNX_SUFFIX = ".onnx"
+
+
+def is_onnx(path: str | Path) -> bool:
+    """By its name: what the command line, a script or a drop calls a network."""
+    return str(path).lower().endswith(ONNX_SUFFIX)
+
+
 def file_and_part(path: Path) -> tuple[Path, str]:
     """The file, and the part of it that is meant: "w.pth#teacher" is the part "teacher"."""
     name, sign, part = path.name.rpartition("#")

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import either
-from explorer.core.network_info import CHECKPOINT_SUFFIXES, file_and_part
+from explorer.core.network_info import CHECKPOINT_SUFFIXES, file_and_part, is_onnx
 from explorer.core.step import Step
 from explorer.networks import devices, made, plugins, shipped, zoo
 from explorer.networks.checkpoints import fitting, loading, reading, weights
 from explorer.networks.entry import NO_WEIGHTS, Entry, WeightsOption
+from explorer.networks.onnx import cards
+from explorer.networks.onnx import loading as onnx
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -45,7 +47,22 @@ _NEAR = 0.6
 
 def entries() -> tuple[Entry, ...]:
     """All networks with the present states of their weights; builds none of them."""
-    return tuple(definition.entry.refreshed(weights.state_of) for definition in definitions())
+    ours = (definition.entry.refreshed(weights.state_of) for definition in definitions())
+    return (*ours, *(card.entry for card in cards.every()))
+
+
+def opened(path: Path, **settings: Any) -> str:
+    """The name of the network in an ONNX file, which is in the catalog from now on.
+
+    Args:
+        path: The file.
+        settings: Fields of `explorer.networks.onnx.cards.Card`, and `decoder`, a form of
+            detections. What is not given is as it was the last time, else what the file suggests.
+
+    Raises:
+        ExplorerError: The file cannot be used.
+    """
+    return onnx.opened(path, _taken(), **settings).name
 
 
 def unavailable() -> tuple[Unavailable, ...]:
@@ -68,7 +85,8 @@ def find(name: str) -> Entry:
     Raises:
         ExplorerError: When there is none; the sentence names the nearest.
     """
-    return _definition(name).entry.refreshed(weights.state_of)
+    card = _card(name)
+    return _definition(name).entry.refreshed(weights.state_of) if card is None else card.entry
 
 
 PREFERRED = ("lite-pose", "lite-deeplab")
@@ -88,6 +106,8 @@ def guess(path: Path) -> tuple[str, ...]:
     Raises:
         ExplorerError: When the file cannot be read as weights.
     """
+    if is_onnx(path):
+        return (opened(path),)
     return fitting.guess_architecture(reading.read(path), definitions())
 
 
@@ -102,6 +122,12 @@ def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
         ExplorerError: Unknown name, weights or device; a file that cannot be used.
     """
     device = devices.resolve(spec.device)
+    if is_onnx(spec.name or spec.weights) and not _card(spec.name):
+        yield Step(None, 0, 2, f"Reading {Path(spec.name or spec.weights).name}")
+        spec = replace(spec, name=opened(Path(spec.name or spec.weights)), weights="")
+    card = _card(spec.name)
+    if card is not None:
+        return (yield from onnx.load(card, spec, device, _taken()))
     if not spec.name:
         definition, checkpoint = yield from _guessed(spec)
         spec = replace(spec, name=definition.entry.name)
@@ -194,6 +220,14 @@ def _definition(name: str) -> Definition:
         f"There is no network {name!r}.",
         f"Did you mean {either(near)}?" if near else "`explorer list` names them all.",
     )
+
+
+def _card(name: str) -> cards.Card | None:
+    return next((card for card in cards.every() if card.name == name), None) if name else None
+
+
+def _taken() -> set[str]:
+    return {definition.entry.name for definition in definitions()}
 
 
 def definitions() -> tuple[Definition, ...]:

@@ -69,6 +69,10 @@ def grid_frame(source: tuple[int, int], grid: tuple[int, int]) -> Frame:
     return Frame(grid[1] / source[1], grid[0] / source[0])
 
 
+LETTERBOX_GRAY = 114
+"""Of 255: what YOLO's programs put around a photo."""
+
+
 @dataclass(frozen=True, slots=True)
 class Preprocess:
     """The steps from a photo to the network's input.
@@ -84,6 +88,8 @@ class Preprocess:
         interpolation: "bilinear" or "bicubic"; both antialiased.
         batched: True = the module takes (1, C, H, W); False = it takes a list of (C, H, W), as
             torchvision's detectors do, which resize and normalize by themselves.
+        letterbox: "" = a photo is stretched to (H, W) `resize`; "center" or "corner" = it keeps its
+            shape and gray (114 of 255) fills the rest, on both sides or at the right and below.
     """
 
     resize: int | tuple[int, int] | None = None
@@ -94,6 +100,7 @@ class Preprocess:
     longest: int = 0
     interpolation: str = "bilinear"
     batched: bool = True
+    letterbox: str = ""
 
     def frame(self, height: int, width: int) -> Frame:
         """The map from the photo's pixels to the input's, for a photo of this size."""
@@ -102,7 +109,8 @@ class Preprocess:
         if self.crop is not None:
             top, left = (_crop_start(side, self.crop) for side in (new_height, new_width))
             frame = frame.then(Frame(tx=-left, ty=-top))
-        return frame
+        left, top, _, _ = self._margins(new_height, new_width)
+        return frame.then(Frame(tx=left, ty=top)) if left or top else frame
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Tensor:
         """(H, W, 3) uint8 RGB -> (1, C, H', W') float32 on the CPU."""
@@ -118,6 +126,9 @@ class Preprocess:
             batch = tvf.resize(batch, list(size), interpolation=mode, antialias=True)
         if self.crop is not None:
             batch = tvf.center_crop(batch, [self.crop, self.crop])
+        margins = self._margins(*batch.shape[-2:])
+        if any(margins):
+            batch = tvf.pad(batch, list(margins), fill=LETTERBOX_GRAY)
         return self._valued(batch)
 
     def fed(self, pixels: NDArray[np.uint8]) -> Tensor:
@@ -149,7 +160,8 @@ class Preprocess:
         """The steps in words, for people."""
         words = ["RGB" if self.channels == 3 else "gray"]
         if isinstance(self.resize, tuple):
-            words.append(f"{self.resize[1]} x {self.resize[0]}")
+            boxed = "letterboxed to " if self.letterbox else ""
+            words.append(f"{boxed}{self.resize[1]} x {self.resize[0]}")
         elif self.resize is not None:
             words.append(f"short side {self.resize}")
         if self.crop is not None:
@@ -160,9 +172,20 @@ class Preprocess:
             words.append("resized and normalized inside the network")
         return ", ".join(words)
 
+    def _margins(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of the gray around a letterboxed photo of this size."""
+        if not self.letterbox or not isinstance(self.resize, tuple):
+            return 0, 0, 0, 0
+        down, right = self.resize[0] - height, self.resize[1] - width
+        top, left = (down // 2, right // 2) if self.letterbox == "center" else (0, 0)
+        return left, top, right - left, down - top
+
     def _resized(self, height: int, width: int) -> tuple[int, int]:
         if isinstance(self.resize, tuple):
-            return self.resize
+            if not self.letterbox:
+                return self.resize
+            share = min(self.resize[0] / height, self.resize[1] / width)
+            return max(1, round(height * share)), max(1, round(width * share))
         short, long = min(height, width), max(height, width)
         if self.resize is None:
             new_short, new_long = short, long

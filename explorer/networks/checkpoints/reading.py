@@ -141,6 +141,12 @@ def read(path: Path) -> Checkpoint:
     )
 
 
+def other_format(head: bytes) -> str:
+    """What a file that begins with `head` is instead of weights; "" where that is not known."""
+    start = head.lower()
+    return next((what for magic, what in _FORMATS if start.startswith(magic.lower())), "")
+
+
 def below(state: Mapping[Any, Any], prefix: str) -> dict[str, Any]:
     """What stands under `prefix`, without it."""
     return {
@@ -206,9 +212,8 @@ def _content(file: IO[bytes], size: int, name: str) -> Any:
             return _read_zip(file, size, name)
         if _is_safetensors(head, size):
             return _read_safetensors(file, name)
-        for magic, what in _FORMATS:
-            if head.lower().startswith(magic.lower()):
-                raise ExplorerError(f"{name} is {what}.", "Choose a PyTorch or safetensors file.")
+        if what := other_format(head):
+            raise ExplorerError(f"{name} is {what}.", "Choose a PyTorch or safetensors file.")
         if not head.startswith(b"\x80"):
             raise ExplorerError(
                 f"{name} is not a file of PyTorch weights.",

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
 
-from explorer.core.network_info import CHECKPOINT_SUFFIXES
+from explorer.core.network_info import CHECKPOINT_SUFFIXES, is_onnx
 from explorer.core.runner import State, Update
 from explorer.core.step import Step
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from explorer.networks.entry import Entry
     from explorer.ui.dialogs.messages import Way
     from explorer.ui.shell.desk import Panels
+
+    Found = tuple[tuple[str, ...], tuple[Entry, ...] | None]
+    """Names of networks that fit, and the catalog where it has changed."""
 
 IDENTIFY = "identify"
 MOST_OFFERED = 3
@@ -24,7 +29,7 @@ MOST_OFFERED = 3
 
 def is_checkpoint(path: str | Path) -> bool:
     """By its name: a drop has to be told apart at once."""
-    return Path(path).suffix.lower() in CHECKPOINT_SUFFIXES
+    return Path(path).suffix.lower() in CHECKPOINT_SUFFIXES or is_onnx(path)
 
 
 class Checkpoints(QObject):
@@ -34,13 +39,13 @@ class Checkpoints(QObject):
         super().__init__(panels.main)
         self._panels = panels
         self._path = ""
-        self._names: tuple[str, ...] | None = None  # found before the catalog was there
+        self._found: Found | None = None  # before the catalog was there
 
     def ready(self) -> None:
         """The catalog is there: a file that was given at the start can be used."""
-        names, self._names = self._names, None
-        if names is not None:
-            self._take(names)
+        found, self._found = self._found, None
+        if found is not None:
+            self._take(found)
 
     def open(self, path: str) -> None:
         """Uses the weights in the file `path`, which is read by a worker."""
@@ -64,13 +69,18 @@ class Checkpoints(QObject):
             details = "" if failure.expected else failure.traceback
             self._say(failure.message, failure.hint, details)
         elif update.state is State.DONE:
-            self._take(update.value or ())
+            self._take(update.value or ((), None))
 
-    def _take(self, names: tuple[str, ...]) -> None:
+    def _take(self, found: Found) -> None:
         study, file = self._panels.study, Path(self._path).name
         if study.ready is None:
-            self._names = names
+            self._found = found
             return
+        names, entries = found
+        if entries is not None:  # an ONNX file has joined the catalog, and is there by its name
+            study.set_ready(replace(study.ready, entries=entries))
+            self._panels.networks.set_entries(entries, study.ready.unavailable_networks)
+            self._path = ""
         present = study.spec.name if study.spec is not None else ""
         if len(names) == 1 or present in names:
             self._use(present if present in names else names[0])
@@ -118,4 +128,5 @@ class Checkpoints(QObject):
 def _names(path: str) -> Generator[Step[Any], Any, None]:
     from explorer.networks import catalog  # with torch
 
-    yield Step(catalog.guess(Path(path)))
+    names = catalog.guess(Path(path))
+    yield Step((names, catalog.entries() if is_onnx(path) else None))

@@ -245,6 +245,7 @@ class NetworkPanel(QWidget):
         families = {
             "embedded": self.tr("Shipped with the program"),
             "made": self.tr("Made here"),
+            "onnx": self.tr("ONNX files"),
             "torchvision": "torchvision",
             "plugin": self.tr("From plug-ins"),
         }
@@ -295,6 +296,11 @@ class NetworkPanel(QWidget):
         entry = self._entries.get(name)
         if entry is None:
             return ()
+        if entry.family == "onnx":  # the file is the network: it has no other weights
+            return tuple(
+                Choice(option.name, option.title, "local", option.megabytes, option.path)
+                for option in entry.weights
+            )
         choices = [
             Choice(option.name, option.title, option.state, option.megabytes, facts(option))
             for option in entry.weights

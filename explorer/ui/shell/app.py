@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from explorer import __version__
 from explorer.core import settings
 from explorer.core.color_sets import choose_color_set
+from explorer.core.network_info import is_onnx
 from explorer.ui.shell import display_check
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def main(
     Args:
         paths: Photos and folders.
         reset_settings: Start as if for the first time.
-        network: Name of the network to begin with.
+        network: Name of the network to begin with, or an ONNX file.
         view: Name of the view to begin with.
         device: "auto" or a device's name, for this run.
         seed: For views that draw random numbers, for this run.
@@ -54,8 +55,11 @@ def main(
         sys.stderr.write(words + "\n")
         return 2
     given = vars(options) if options is not None else {}
+    network = network or given.get("network") or ""
+    if is_onnx(network):  # opened as if it were dropped
+        paths, network = [*paths, network], ""
     wishes = {
-        "network": network or given.get("network") or "",
+        "network": network,
         "view": view or given.get("view") or "",
         "device": device or given.get("device") or "",
         "seed": seed if seed is not None else given.get("seed"),

@@ -1,0 +1,1 @@
+"""ONNX files as networks: read safely, turned into a module or run by ONNX Runtime, remembered."""
