@@ -149,8 +149,8 @@ def _network(
 
 
 def _layers(module: OnnxModule) -> tuple[LayerInfo, ...]:
-    """All that run: what only holds others is no layer of the file."""
-    idle = {name for name, part in module.named_modules() if type(part) is nn.Module}
+    """All that run: what only holds others, or serves to interrupt, is no layer of the file."""
+    idle = {name for name, part in module.named_modules() if type(part) is nn.Module} | {"poll"}
     return tuple(layer for layer in layers_of(module) if layer.name not in idle)
 
 

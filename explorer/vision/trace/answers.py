@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from explorer.networks.embedded.yolo import YOLO, YOLOv2
+from explorer.networks.onnx.module import OnnxModule
 from explorer.networks.preprocess import SAME_FRAME
-from explorer.vision.trace import TwoStage, traced, yolo
+from explorer.vision.trace import TwoStage, decoded, traced, yolo
 from explorer.vision.trace.parts import AnchorAnswers
 
 if TYPE_CHECKING:
@@ -106,6 +107,11 @@ def own_suppression(
         own, nms = module.suppression(images)
     elif isinstance(module, YOLO):
         own, nms = yolo.suppression(module, images)
+    elif isinstance(module, OnnxModule) and isinstance(images, Tensor):
+        found = decoded.suppression(module, images)
+        if found is None:
+            return None
+        own, nms = found
     else:
         return None
     return frame.then(own), nms
