@@ -26,6 +26,7 @@ COMMANDS = {
     "doctor": ("explorer.cli.doctor", "check what is installed, found and missing"),
     "batch": ("explorer.cli.batch", "run a view or compute features on whole folders"),
     "evaluate": ("explorer.cli.evaluate", "evaluate a network on photos with ground truth"),
+    "onnx": ("explorer.cli.onnx", "show or set how an ONNX file is used"),
     "train": ("explorer.training.cli", "train one of the networks that ship with the program"),
 }
 """Sub-command -> module with `add_parser(subparsers)` and `run(args)`, and a line of help."""
@@ -182,7 +183,7 @@ def _window_parser() -> Parser:
     parser.add_argument(
         "--reset-settings", action="store_true", help="reset all settings to their defaults"
     )
-    parser.add_argument("--network", help="network to start with")
+    parser.add_argument("--network", help="network to start with, or an ONNX file")
     parser.add_argument("--view", help="view to start with")
     parser.add_argument("--device", help="device for this run: auto, cpu, cuda, cuda:1, mps…")
     parser.add_argument("--seed", type=int, help="random seed for this run")

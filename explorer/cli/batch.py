@@ -79,7 +79,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     out.add_argument("--format", metavar="NAME", help="format of the result; see below")
     what = parser.add_argument_group("settings")
     what.add_argument("--view", metavar="NAME", help="view of predict and render")
-    what.add_argument("--network", help="name of the network (default: one that ships)")
+    what.add_argument(
+        "--network", help="name of the network, or an ONNX file (default: one that ships)"
+    )
     what.add_argument(
         "--weights", default="",
         help="name of the weights, none (random weights), or path of a checkpoint",

@@ -37,7 +37,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "`explorer train`. Classes that the network "
         "does not have are ignored and counted.",
     )
-    parser.add_argument("--network", help="network to evaluate", metavar="NAME")
+    parser.add_argument("--network", help="network to evaluate, or an ONNX file", metavar="NAME")
     parser.add_argument("--data", required=True, help="photos with ground truth; see below")
     parser.add_argument("--images", metavar="DIR", help="folder of the annotated photos")
     parser.add_argument(

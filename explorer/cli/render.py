@@ -109,7 +109,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     paths.add_option(out)
     how = parser.add_argument_group("settings")
     how.add_argument(
-        "--network", help="name of the network (default: one that ships with the program)"
+        "--network",
+        help="name of the network, or an ONNX file (default: one that ships with the program)",
     )
     how.add_argument(
         "--weights", default="",

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
 from explorer.networks import catalog
+from explorer.networks.entry import Entry
 from explorer.ui.navigation.checkpoints import Checkpoints, is_checkpoint
 from explorer.ui.photos.intake import Intake
 from tests.ui.toy_desk import SORTER, ToyPanels, photo
@@ -94,3 +95,17 @@ def test_what_cannot_be_read_takes_nothing_away(
 def test_files_of_weights_are_told_by_their_names() -> None:
     assert all(is_checkpoint(f"a{suffix}") for suffix in (".pth", ".PT", ".ckpt", ".safetensors"))
     assert not any(is_checkpoint(name) for name in ("a.png", "a.mp4", "pth", "a.json"))
+
+
+def test_an_onnx_file_joins_the_catalog_and_is_used(
+    intake: Intake, panels: ToyPanels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert panels.study.ready is not None
+    entry = Entry("pets-onnx", "pets", "classification", "onnx", "ONNX file")
+    entries = (*panels.study.ready.entries, entry)
+    monkeypatch.setattr(catalog, "guess", lambda _path: ("pets-onnx",))
+    monkeypatch.setattr(catalog, "entries", lambda: entries)
+    intake.open_paths(["/runs/pets.onnx"])
+    qtbot.waitUntil(lambda: not panels.notices.texts)
+    assert panels.study.spec == NetworkSpec("pets-onnx"), "its card knows the file"
+    assert panels.study.entry() == entry
