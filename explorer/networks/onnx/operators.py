@@ -262,6 +262,21 @@ class SamePad(nn.Module):
         return functional.pad(values, pads, value=self.value)
 
 
+class Clip(nn.Module):
+    """Between two numbers, each of which may be left out or given with the values."""
+
+    def __init__(self, low: float | None = None, high: float | None = None) -> None:
+        super().__init__()
+        self.low, self.high = low, high
+
+    def forward(
+        self, values: Tensor, low: Tensor | None = None, high: Tensor | None = None
+    ) -> Tensor:
+        least = self.low if low is None else float(low)
+        most = self.high if high is None else float(high)
+        return values if least is None and most is None else values.clamp(least, most)
+
+
 class GlobalMaxPool(nn.Module):
     """(N, C, …) -> (N, C, 1, …)."""
 
@@ -333,6 +348,19 @@ def _reduce(node: Any, _graph: Any) -> Converted:
 
 def _slice(node: Any, _graph: Any) -> Converted:
     return Slice(dict(node.attributes)), node.input_values
+
+
+def _clip(node: Any, graph: Any) -> Converted:
+    given = node.input_values
+    limits = [node.attributes.get("min"), node.attributes.get("max")]
+    for at, name in enumerate(given[1:]):
+        if name and name not in graph.initializers:
+            return Clip(*limits), given
+        if name:
+            limits[at] = float(graph.initializers[name].to_torch())
+    if limits == [0, None]:
+        return nn.ReLU(), given[:1]
+    return (nn.ReLU6() if limits == [0, 6] else Clip(*limits)), given[:1]
 
 
 def _split(node: Any, _graph: Any) -> Converted:
@@ -423,6 +451,7 @@ OURS: dict[str, Callable[[Any, Any], Converted]] = {
     "Reshape": _reshape,
     **dict.fromkeys(REDUCTIONS, _reduce),
     "Slice": _slice,
+    "Clip": _clip,
     "Split": _split,
     "Pad": _pad,
     "Resize": _resize,

@@ -136,6 +136,9 @@ CASES: dict[str, tuple[Any, int, list[np.ndarray]]] = {
         node("Slice"), 13,
         [np.array([1, -1]), np.array([3, -100]), np.array([1, 3]), np.array([1, -2])],
     ),
+    "clip 13": (node("Clip"), 13, [np.array(-0.5, np.float32), np.array(0.7, np.float32)]),
+    "clip as relu6 13": (node("Clip"), 13, [np.array(0, np.float32), np.array(6, np.float32)]),
+    "clip 6": (node("Clip", max=0.3), 9, []),
     "slice 9": (node("Slice", starts=[1, 0], ends=[9, -2], axes=[2, 3]), 9, []),
     "pad axes 18": (
         node("Pad"), 18, [np.array([1, 2], np.int64), np.array(0.5, np.float32), np.array([3])],
@@ -188,6 +191,18 @@ def test_an_operator_computes_what_onnx_runtime_computes(case: str, tmp_path: Pa
     for one, other in zip(found, expected, strict=True):
         assert one.shape == other.shape
         assert np.allclose(one.numpy(), other, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_limit_that_is_left_out(tmp_path: Path) -> None:
+    model = model_of(
+        [helper.make_node("Clip", ["image", "", "most"], ["out"])],
+        given={"image": [1, 3, 4, 4]}, made={"out": None},
+        constants={"most": np.array(0.5, np.float32)},
+    )  # fmt: skip
+    images = torch.rand(1, 3, 4, 4)
+    module = to_torch(read(written(model, tmp_path / "net.onnx")))
+    assert torch.equal(module(images), images.clamp(max=0.5))
 
 
 @pytest.mark.parametrize(
