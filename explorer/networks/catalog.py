@@ -13,7 +13,7 @@ from explorer.core.listing import either
 from explorer.core.network_info import CHECKPOINT_SUFFIXES, file_and_part
 from explorer.core.step import Step
 from explorer.networks import devices, made, plugins, shipped, timm_models, zoo
-from explorer.networks.checkpoints import fitting, loading, reading, weights
+from explorer.networks.checkpoints import fitting, inspection, loading, reading, weights
 from explorer.networks.entry import NO_WEIGHTS, Entry, WeightsOption
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from explorer.core.network_info import NetworkSpec, Task
     from explorer.core.unavailable import Unavailable
+    from explorer.networks.checkpoints.inspection import Inspection
     from explorer.networks.definition import Definition
     from explorer.networks.made import NewNetwork
     from explorer.networks.network import Network
@@ -34,6 +35,7 @@ __all__ = [
     "entries",
     "find",
     "guess",
+    "inspect",
     "keep",
     "load",
     "unavailable",
@@ -94,6 +96,15 @@ def guess(path: Path) -> tuple[str, ...]:
         ExplorerError: When the file cannot be read as weights.
     """
     return _names_of(reading.read(path))
+
+
+def inspect(path: Path) -> Inspection:
+    """What is in a file of weights, and which networks it may be of; builds none.
+
+    Raises:
+        ExplorerError: When the file cannot be read as weights.
+    """
+    return inspection.inspect(path, definitions(), timm_models.definitions())
 
 
 def _names_of(checkpoint: reading.Checkpoint) -> tuple[str, ...]:
