@@ -12,7 +12,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.listing import either
 from explorer.core.network_info import CHECKPOINT_SUFFIXES, file_and_part
 from explorer.core.step import Step
-from explorer.networks import devices, made, plugins, shipped, timm_models, zoo
+from explorer.networks import devices, made, plugins, python_file, shipped, timm_models, zoo
 from explorer.networks.checkpoints import fitting, inspection, loading, reading, weights
 from explorer.networks.entry import NO_WEIGHTS, Entry, WeightsOption
 
@@ -30,6 +30,7 @@ __all__ = [
     "NO_WEIGHTS",
     "Entry",
     "WeightsOption",
+    "check_asked",
     "default_for",
     "definitions",
     "entries",
@@ -76,6 +77,19 @@ def find(name: str) -> Entry:
         ExplorerError: When there is none; the sentence names the nearest.
     """
     return _definition(name).entry.refreshed(weights.state_of)
+
+
+def check_asked(name: str) -> None:
+    """Checks the name of a network that the user has given; naming a program agrees to run it.
+
+    Raises:
+        ExplorerError: There is no such network; the sentence names the nearest.
+    """
+    program = python_file.file_and_function(name)
+    if program is None:
+        find(name)
+    else:
+        python_file.trust(program[0])
 
 
 PREFERRED = ("lite-pose", "lite-deeplab")
@@ -128,6 +142,8 @@ def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
         ExplorerError: Unknown name, weights or device; a file that cannot be used.
     """
     device = devices.resolve(spec.device)
+    if python_file.file_and_function(spec.name):
+        return (yield from python_file.load(spec, device))
     if not spec.name:
         definition, checkpoint = yield from _guessed(spec)
         spec = replace(spec, name=definition.entry.name)
