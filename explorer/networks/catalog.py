@@ -12,7 +12,16 @@ from explorer.core.errors import ExplorerError
 from explorer.core.listing import either
 from explorer.core.network_info import CHECKPOINT_SUFFIXES, file_and_part
 from explorer.core.step import Step
-from explorer.networks import devices, made, plugins, python_file, shipped, timm_models, zoo
+from explorer.networks import (
+    devices,
+    hf_folder,
+    made,
+    plugins,
+    python_file,
+    shipped,
+    timm_models,
+    zoo,
+)
 from explorer.networks.checkpoints import fitting, inspection, loading, reading, weights
 from explorer.networks.entry import NO_WEIGHTS, Entry, WeightsOption
 
@@ -144,6 +153,8 @@ def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
     device = devices.resolve(spec.device)
     if python_file.file_and_function(spec.name):
         return (yield from python_file.load(spec, device))
+    if not spec.name and os.path.isdir(Path(spec.weights).expanduser()):
+        return (yield from hf_folder.load(spec, device))
     if not spec.name:
         definition, checkpoint = yield from _guessed(spec)
         spec = replace(spec, name=definition.entry.name)

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from explorer.core.network_info import CHECKPOINT_SUFFIXES, NetworkSpec
+from explorer.core.network_info import (
+    CHECKPOINT_SUFFIXES,
+    NetworkSpec,
+    is_network_folder,
+)
 from explorer.core.runner import State, Update
 from explorer.core.step import Step
 
@@ -19,16 +23,21 @@ if TYPE_CHECKING:
     from explorer.ui.shell.desk import Panels
 
 IDENTIFY = "identify"
+PROGRAM = ".py"
 MOST_OFFERED = 3
 
 
 def is_checkpoint(path: str | Path) -> bool:
-    """By its name: a drop has to be told apart at once. A program may build a network."""
-    return is_program(path) or Path(path).suffix.lower() in CHECKPOINT_SUFFIXES
+    """By its name: a drop has to be told apart at once.
+
+    A program may build a network, and a folder may be one.
+    """
+    known = Path(path).suffix.lower() in (*CHECKPOINT_SUFFIXES, PROGRAM)
+    return known or is_network_folder(path)
 
 
 def is_program(path: str | Path) -> bool:
-    return Path(path).suffix.lower() == ".py"
+    return Path(path).suffix.lower() == PROGRAM
 
 
 class Checkpoints(QObject):
@@ -55,6 +64,9 @@ class Checkpoints(QObject):
     def open(self, path: str) -> None:
         """Uses the weights in the file `path`, which is read by a worker."""
         self._path = path
+        if is_network_folder(path):  # its configuration says what it is
+            self._take(("",), "")
+            return
         words = self.tr("Identifying the network of {file} …").format(file=Path(path).name)
         self._panels.notices.end_progress()
         self._panels.notices.progress(words, self._stop)

@@ -128,3 +128,14 @@ def test_a_program_runs_only_when_a_button_says_so(
     program.write_text("x = 1")
     intake.open_paths([str(program)])
     qtbot.waitUntil(lambda: "no function" in error.message)
+
+
+def test_a_folder_with_a_configuration_and_weights_is_a_network(
+    intake: Intake, panels: ToyPanels, tmp_path: Path
+) -> None:
+    assert not is_checkpoint(tmp_path), "a folder of photos"
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    intake.open_paths([str(tmp_path)])
+    assert panels.study.spec == NetworkSpec("", str(tmp_path))
+    assert panels.strip.items == ()
