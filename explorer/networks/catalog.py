@@ -16,6 +16,7 @@ from explorer.networks import (
     devices,
     hf_folder,
     made,
+    other_detectors,
     plugins,
     python_file,
     shipped,
@@ -127,12 +128,21 @@ def inspect(path: Path) -> Inspection:
     Raises:
         ExplorerError: When the file cannot be read as weights.
     """
-    return inspection.inspect(path, definitions(), timm_models.definitions())
+    every = (*definitions(), *other_detectors.definitions())
+    return inspection.inspect(path, every, timm_models.definitions())
 
 
 def _names_of(checkpoint: reading.Checkpoint) -> tuple[str, ...]:
-    """See `guess`. Of timm's networks only the one that the file names is tried, if any."""
-    found = fitting.guess_architecture(checkpoint, definitions())
+    """See `guess`. Published architectures go before those that only a checkpoint makes.
+
+    Of timm's networks only the one that the file names is tried, if any.
+    """
+    every = definitions()
+    if any("fpn." in name for name in checkpoint.tensors):
+        every = (*every, *other_detectors.definitions())
+    found = fitting.guess_architecture(checkpoint, every)
+    made = {each.entry.name for each in other_detectors.definitions()}
+    found = tuple(name for name in found if name not in made) or found
     if found or not checkpoint.architecture:
         return found
     name = timm_models.PREFIX + checkpoint.architecture.partition(".")[0]
@@ -239,7 +249,9 @@ def _option(entry: Entry, asked: str) -> WeightsOption | None:
 
 
 def _definition(name: str) -> Definition:
-    every = timm_models.definitions() if name.startswith(timm_models.PREFIX) else definitions()
+    every = (*definitions(), *other_detectors.definitions())
+    if name.startswith(timm_models.PREFIX):
+        every = timm_models.definitions()
     known = {definition.entry.name: definition for definition in every}
     if name in known:
         return known[name]
