@@ -382,7 +382,7 @@ def _network(
         if is_onnx(name):
             with _lock:
                 name = catalog.opened(Path(name))
-        catalog.find(name)
+        catalog.check_asked(name)
         return _shared(), NetworkSpec(name, device=device)
     found = network if isinstance(network, Network) else load(network)
     if device not in ("auto", str(found.device)):

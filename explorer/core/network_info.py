@@ -62,6 +62,19 @@ def is_onnx(path: str | Path) -> bool:
     return str(path).lower().endswith(ONNX_SUFFIX)
 
 
+FOLDER_CONFIG, FOLDER_WEIGHTS = "config.json", ".safetensors"
+"""What a folder has that is a network: a file of this name, and some that end so."""
+
+
+def is_network_folder(path: str | os.PathLike[str]) -> bool:
+    """By its files: a network as the Hugging Face Hub has it."""
+    try:
+        names = os.listdir(path) if os.path.isfile(os.path.join(path, FOLDER_CONFIG)) else []
+    except (OSError, ValueError):
+        return False
+    return any(name.endswith(FOLDER_WEIGHTS) for name in names)
+
+
 def file_and_part(path: Path) -> tuple[Path, str]:
     """The file, and the part of it that is meant: "w.pth#teacher" is the part "teacher"."""
     name, sign, part = path.name.rpartition("#")

@@ -247,6 +247,7 @@ class NetworkPanel(QWidget):
             "made": self.tr("Made here"),
             "onnx": self.tr("ONNX files"),
             "torchvision": "torchvision",
+            "timm": "timm",
             "plugin": self.tr("From plug-ins"),
         }
         suiting, others = [], []
