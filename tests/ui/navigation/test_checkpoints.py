@@ -117,7 +117,7 @@ def test_an_onnx_file_joins_the_catalog_and_is_used(
     entry = Entry("pets-onnx", "pets", "classification", "onnx", "ONNX file")
     entries = (*panels.study.ready.entries, entry)
     monkeypatch.setattr(catalog, "guess", lambda _path: ("pets-onnx",))
-    monkeypatch.setattr(catalog, "entries", lambda: entries)
+    monkeypatch.setattr(catalog, "entries", lambda **_: entries)
     intake.open_paths(["/runs/pets.onnx"])
     qtbot.waitUntil(lambda: not panels.notices.texts)
     assert panels.study.spec == NetworkSpec("pets-onnx"), "its card knows the file"
