@@ -350,10 +350,10 @@ def _onnx(
     from explorer.networks import catalog
     from explorer.networks.checkpoints.class_lists import names_in
 
-    if classes:
-        is_file = isinstance(classes, (str, os.PathLike))
-        names = names_in(Path(classes)) if is_file else classes  # type: ignore[arg-type]
-        settings["classes"] = tuple(map(str, names))
+    if isinstance(classes, (str, os.PathLike)):
+        settings["classes"] = names_in(Path(classes))
+    elif classes:
+        settings["classes"] = tuple(map(str, classes))
     bar = for_scripts()
     try:
         with _lock:

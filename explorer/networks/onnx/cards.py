@@ -172,7 +172,8 @@ def _read(path: Path) -> Card:
     values = json.loads(path.read_text("utf-8"))
     if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
         raise ValueError("it is not in the form that this program writes")
-    steps = {k: tuple(v) if isinstance(v, list) else v for k, v in values["preprocess"].items()}
+    kept: dict[str, Any] = dict(values["preprocess"])
+    steps: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
     values["preprocess"] = Preprocess(**steps)
     if values.get("decoding") is not None:
         values["decoding"] = Decoding(**values["decoding"])

@@ -152,7 +152,7 @@ class Detector:
         """Rows of `found` that stay, the highest score first."""
         if not self.decoding.suppresses:
             return torch.arange(min(len(found.rows), self.decoding.most), device=found.rows.device)
-        kept = batched_nms(found.boxes, found.scores, found.labels, self.decoding.nms_iou)
+        kept: Tensor = batched_nms(found.boxes, found.scores, found.labels, self.decoding.nms_iou)
         return kept[: self.decoding.most]
 
 
@@ -199,24 +199,23 @@ def candidates(
             one = _only(outputs, decoding)
             return one[:, :4], one[:, 4], one[:, 5].long() + 1 - decoding.first_label
         case "ssd":
-            boxes, scores, _ = roles(outputs, names)
-            if scores is None:
+            boxes, columns, _ = roles(outputs, names)
+            if columns is None:
                 raise _other(outputs, decoding)
-            return _placed(boxes, decoding, size), scores[:, 1:].float(), None
+            return _placed(boxes, decoding, size), columns[:, 1:].float(), None
         case "detr":
             boxes, logits, _ = roles(outputs, names)
             if logits is None:
                 raise _other(outputs, decoding)
-            scores = logits.softmax(-1)[:, :-1]
-            best, labels = scores.max(1)
+            best, labels = logits.softmax(-1)[:, :-1].max(1)
             placed = _placed(boxes, Decoding("detr", "cxcywh", unit=True), size)
             return placed, best, labels + 1
         case _:
-            boxes, scores, labels = roles(outputs, names)
-            if scores is None or labels is None:
+            boxes, sure, told = roles(outputs, names)
+            if sure is None or told is None:
                 raise _other(outputs, decoding)
-            numbers = labels.round().long() + 1 - decoding.first_label
-            return _placed(boxes, decoding, size), scores.float(), numbers
+            numbers = told.round().long() + 1 - decoding.first_label
+            return _placed(boxes, decoding, size), sure.float(), numbers
 
 
 def grid(size: tuple[int, int], count: int) -> tuple[Tensor, Tensor]:

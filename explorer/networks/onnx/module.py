@@ -53,6 +53,9 @@ class OnnxModule(nn.Module):
         unbatched: It takes one image, without an axis for the batch.
         fixed_batch: It takes this many images at a time; 0 = any number.
         names: Of its outputs.
+        score_thresh: Of a detector, as of torchvision's: boxes need a higher score.
+        nms_thresh: A box that overlaps a better one of its class by more is suppressed.
+        detections_per_img: At most this many boxes.
         head: From its outputs and the images to what a network of its task gives.
     """
 
@@ -64,6 +67,7 @@ class OnnxModule(nn.Module):
         self.fixed_batch = 0
         self.names: tuple[str, ...] = ()
         self.head: Head = first_only
+        self.score_thresh, self.nms_thresh, self.detections_per_img = 0.0, 0.5, 0
 
     def forward(self, images: Tensor) -> Any:
         """(N, 3, H, W), RGB, as the preprocessing gives it."""
@@ -77,7 +81,7 @@ class OnnxModule(nn.Module):
             return self.run(values[0])
         if self.fixed_batch != 1 or len(values) <= 1:
             return self.run(values)
-        each = [self.run(one) for one in values.split(1)]
+        each = [self.run(values[at : at + 1]) for at in range(len(values))]
         return tuple(torch.cat(parts) for parts in zip(*each, strict=True))
 
     def run(self, values: Tensor) -> tuple[Tensor, ...]:

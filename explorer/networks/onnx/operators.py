@@ -402,7 +402,8 @@ def _windowed(node: Any, graph: Any) -> Converted:
     proto.attribute.extend(kept)
     plain = needed("onnx2torch.onnx_node").OnnxNode(proto, node.unique_name)
     inner, given = _converter(kind, version)(plain, graph)
-    kernel = about.get("kernel_shape") or inner.weight.shape[2:]
+    weights: Any = getattr(inner, "weight", None)
+    kernel: list[int] = about.get("kernel_shape") or list(weights.shape[2:])
     ones = [1] * len(kernel)
     pad = SamePad(
         kernel, about.get("strides", ones), about.get("dilations", ones), auto == "SAME_UPPER",
