@@ -29,6 +29,8 @@ CROPS, COLUMNS = 9, 3
 """Crops shown at most, and in a row."""
 THIN = 96
 """Pixels of a crop's side as it is drawn, where the network's input is larger."""
+ENDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Of the scale of probabilities."""
 STRIDES = np.geomspace(0.05, 1.0, 60)
 
 
@@ -87,8 +89,9 @@ def _coverage(result: Result, label: int) -> Coverage:
 
 
 def _heat(values: Float32, size: tuple[float, float], opacity: float) -> Heat:
-    # In steps of a tenth: the scale must not change with every window that comes.
-    high = float(np.ceil(10 * np.nanmax(values)) / 10) or 0.1
+    # Rounded up: the scale must not change with every window that comes.
+    highest = float(np.nanmax(values))
+    high = next((end for end in ENDS if end >= highest), 1.0)
     return Heat(
         values, 0.0, high, "viridis", extent=(0.0, 0.0, *size), opacity=opacity, smooth=True,
         alpha_by_value=True, unit="probability", name="heat map",

@@ -46,8 +46,8 @@ The count is known before the first window is classified; the time is extrapolat
 measured so far. Drag the line in the plot to another stride, and see the last rows of the table for
 what a finer scan would cost.
 
-**Reading it.** *Heat map*: every place of the photo has the probability of the class in the
-highest-scoring window over it, or the mean over all of them. Large windows come first, so the map
+**Reading it.** *Heat map*: every place of the photo has the mean probability of the class over
+all windows that cover it, or that of the highest-scoring one. Large windows come first, so the map
 grows from coarse to fine. *Best windows*: neighboring windows contain the same object, so NMS keeps
 the highest-scoring one and suppresses those whose IoU with it is above the threshold. *Warped
 crops* are the network's input for the windows of the current batch, at the end for the best
@@ -68,7 +68,7 @@ RATIOS = {"1:3": 1 / 3, "1:2": 0.5, "2:3": 2 / 3, "1:1": 1.0, "3:2": 1.5, "2:1":
 """Width over height, by its words."""
 MOST = 20_000
 """Windows that are classified at most: their scores take 80 MB with 1,000 classes."""
-HIGHEST, MEAN = HEATS = ("highest-scoring window", "mean of all windows")
+MEAN, HIGHEST = HEATS = ("mean of all windows", "highest-scoring window")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Params:
         choices=tuple(RATIOS),
     )  # fmt: skip
     heat: str = param(
-        HIGHEST, "Heat map", "What a place of the heat map shows of the windows that cover it.",
+        MEAN, "Heat map", "What a place of the heat map shows of the windows that cover it.",
         effect=Effect.DRAW, choices=HEATS,
     )  # fmt: skip
     most: int = param(

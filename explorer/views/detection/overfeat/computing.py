@@ -240,10 +240,10 @@ def _with_crops(
     found = finite(scores)
     seconds = perf_counter() - start
     cropped, apart = level.cropped.copy(), level.apart.copy()
-    mean = float(maps.abs().mean()) or 1.0
     for number, (row, column) in enumerate(cells):
         top, left = row // parts.finer, column // parts.finer
         same = maps[:, top : top + full.side, left : left + full.side]
+        mean = float(last[number].abs().mean()) or 1.0
         away = (last[number] - same).abs().float().mean(dim=0) / mean
         cropped[:, row, column] = found[number]
         apart[row, column] = away.cpu().numpy()

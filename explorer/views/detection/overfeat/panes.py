@@ -9,7 +9,6 @@ import numpy as np
 
 from explorer.core.layers import Boxes, Grid, Heat, Pane, Picture, Text
 from explorer.core.listing import quantity
-from explorer.views.detection.overfeat.result import INPUT
 from explorer.views.shared.common import class_name, size_of
 from explorer.views.shared.grids import cells as numbered
 from explorer.views.shared.grids.cells import Scale
@@ -23,14 +22,16 @@ if TYPE_CHECKING:
 
 ORANGE, BLUE, YELLOW, GREEN = (255, 150, 30), (64, 128, 255), (250, 205, 60), (60, 220, 90)
 PALE = (190, 200, 215)
+ROOMY = 9
+"""Columns of cells that have room for numbers with a sign and two decimals."""
 WIDE = 14
 """Columns of cells that have room for numbers."""
 LABELED = 3
 """Merged boxes with words, the highest-scoring ones."""
-TILE, GAP, WORDS, COLUMNS = 200.0, 16.0, 30.0, 2
+TILE, GAP, WORDS, COLUMNS = 200.0, 16.0, 52.0, 3
 """Of the drawing of stages, in units of its pane; the words stand above each tile."""
 SCORES = "scores"
-FEW = 48
+FEW = 24
 """Cells along a side that are drawn as a grid."""
 _BLUE, _YELLOW = (np.full((1, 1, 3), tint, np.uint8) for tint in (BLUE, YELLOW))
 
@@ -156,13 +157,12 @@ def stages_pane(result: Result, look: Look) -> Pane:
             x + (part[0] + part[2]) * TILE, y + (part[1] + part[3]) * tall,
         )  # fmt: skip
         extent = (x, y, x + TILE, y + tall)
-        words = f"{layer}: " if layer in (INPUT, SCORES) else ""  # names of layers are long
         layers += [
             Picture(_YELLOW, extent, name=f"{layer} photo"),
             Picture(_BLUE, blue, name=f"{layer} window"),
             *_grid(whole, extent, layer),
             Text(
-                f"{words}{one[1]} x {one[0]} of {whole[1]} x {whole[0]}", (x, y - 4.0), size=8.5,
+                f"{layer}\n{one[1]} x {one[0]} of {whole[1]} x {whole[0]}", (x, y - 4.0), size=8.5,
                 color=numbered.GRAY, plate=False, anchor=(0.0, 1.0), name=f"{layer} words",
             ),
         ]  # fmt: skip
@@ -259,8 +259,8 @@ def difference_cells_pane(result: Result, look: Look) -> Pane:
     """The same as cells with numbers; the line separates border cells from interior ones."""
     level = result.levels[look.number]
     low, high = _ends(level, look.label)
-    decimals = 2 if high < 10 else 1
     rows, columns = level.scores.shape[1:]
+    decimals = 2 if high < 10 and columns < ROOMY else 1
     drawn = result.cache.get(
         ("difference cells", look.label, look.number),
         lambda: _numbers(level.difference[look.label], Scale(low, high, decimals, unit="logit")),

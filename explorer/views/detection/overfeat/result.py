@@ -41,7 +41,7 @@ class Level:
         cropped: (C, rows, columns) float32, logits of the windows one by one; NaN = not computed.
         apart: (rows, columns, side, side) float32, how far the last map of a cropped window is from
             the same part of the photo's: mean |difference| over the channels, as a fraction of the
-            mean |value| of the photo's map; NaN = not computed.
+            mean |value| of the window's map; NaN = not computed.
         crop_seconds: What the cropped windows took, measured.
     """
 

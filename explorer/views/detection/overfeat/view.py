@@ -57,8 +57,9 @@ $$ m(a, b) = \frac{2 \, \rho(a, b)}{d_a + d_b} + 1 - \mathrm{IoU}(a, b) $$
 same numbers. With padding they do not: at the edges of a cropped window there are zeros, where the
 whole photo has the neighboring pixels. Border cells of the photo share some of these zeros with
 their crops, interior cells share none. *Last map of this window* shows where in the window the two
-differ: most in the outer cells, next to the zeros, and less toward the middle, the farther the
-zeros' influence has to reach. The network was trained on crops, so neither is an error.
+differ: only in the outer cells, next to the zeros, if the network is shallow; in all of them if the
+receptive fields are as large as the window, as those of EfficientNet-Lite0 are. It is no error of
+either: the network was trained on pictures with zeros around them.
 
 **Finer steps** repeats the pass with the photo moved by fractions of the stride, and interleaves
 the cells, as OverFeat does with the offsets of its last pooling.
@@ -119,7 +120,7 @@ class Params:
         tasks=frozenset({"localization"}), when=_without_boxes,
     )  # fmt: skip
     least: float = param(
-        0.3, "Min. probability", "Windows with a lower probability of the class give no box.",
+        0.1, "Min. probability", "Windows with a lower probability of the class give no box.",
         effect=Effect.DRAW, low=0.0, high=1.0, when=_shows(BOXES),
     )  # fmt: skip
     limit: float = param(

@@ -15,7 +15,7 @@ from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
 from explorer.views.classic.sliding_window import view
 from explorer.views.classic.sliding_window.result import Result
-from explorer.views.classic.sliding_window.view import MEAN, VIEW, Params
+from explorer.views.classic.sliding_window.view import HIGHEST, MEAN, VIEW, Params
 from explorer.vision.classic.sliding_window import warped
 from tests.toys import MeanClassifier, make_network, toy_image
 
@@ -102,7 +102,7 @@ def test_the_heat_map_has_the_highest_or_the_mean_of_the_windows_there() -> None
     shares = result.shares[:, 0]
     x0, y0, x1, y1 = result.boxes.T
     over = shares[(x0 <= 48.2) & (x1 > 48.2) & (y0 <= 28.2) & (y1 > 28.2)]
-    for heat, expected in ((FEW.heat, over.max()), (MEAN, over.mean())):
+    for heat, expected in ((HIGHEST, over.max()), (MEAN, over.mean())):
         board = VIEW.draw(result, replace(FEW, label="red", heat=heat))
         layer = next(x for x in board.pane("image").layers if isinstance(x, Heat))
         row, column = int(28.2 / 48 * 120), int(48.2 / 64 * 160)
