@@ -29,7 +29,7 @@ CROPS, COLUMNS = 9, 3
 """Crops shown at most, and in a row."""
 THIN = 96
 """Pixels of a crop's side as it is drawn, where the network's input is larger."""
-ENDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+ENDS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 """Of the scale of probabilities."""
 STRIDES = np.geomspace(0.05, 1.0, 60)
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from explorer.views.detection.overfeat.result import Candidates, Level, Result
 
 ORANGE, BLUE, YELLOW, GREEN = (255, 150, 30), (64, 128, 255), (250, 205, 60), (60, 220, 90)
-PALE = (190, 200, 215)
+PALE, FAINT = (190, 200, 215), (120, 140, 130)
+"""Of boxes before merging, and of those with lower scores after it."""
 ROOMY = 9
 """Columns of cells that have room for numbers with a sign and two decimals."""
 WIDE = 14
@@ -54,14 +55,8 @@ class Look:
 
 
 def high_of(result: Result, label: int) -> float:
-    """The end of the scale of probabilities, in steps of a tenth, for all levels and both ways."""
-
-    def make() -> float:
-        maps = [*result.shares(label), *result.cropped(label)]
-        highest = max(float(np.nanmax(each, initial=0.0)) for each in maps)
-        return float(np.ceil(10 * highest) / 10) or 0.1
-
-    return result.cache.get(("high", label), make)
+    """The end of the scale of probabilities, for all levels."""
+    return max(float(each.max()) for each in result.shares(label)) or 1.0
 
 
 def score_pane(result: Result, look: Look) -> Pane:
@@ -200,7 +195,7 @@ def boxes_pane(result: Result, look: Look, found: Candidates) -> Pane:
     shares = result.shares(look.label)[look.number]
     own = result.boxes(look.label)[look.number][look.cell][None]
     boxes = Boxes(
-        found.boxes[::-1], _tints(len(found.boxes), PALE), width=1.5, selectable=False,
+        found.boxes[::-1], _tints(len(found.boxes), PALE), width=1.0, selectable=False,
         name="regressed boxes",
     )  # fmt: skip
     name = class_name(result.classes, look.label)
@@ -220,8 +215,10 @@ def merged_pane(result: Result, look: Look, found: Candidates, merges: int) -> P
         f"{name} {found.merges.scores[row]:.2f}" if rank < LABELED else ""
         for rank, row in enumerate(rows.tolist())
     )
+    tints = _tints(len(rows), GREEN)
+    tints[LABELED:] = FAINT
     boxes = Boxes(
-        found.merges.boxes[rows[::-1]], _tints(len(rows), GREEN), labels[::-1],
+        found.merges.boxes[rows[::-1]], tints[::-1], labels[::-1],
         keys=tuple(rows[::-1].tolist()), width=2.5, name="merged boxes",
     )  # fmt: skip
     title = f"After {quantity(merges, 'merge')}: {quantity(len(rows), 'box', 'boxes')}"

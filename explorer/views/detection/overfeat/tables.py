@@ -97,8 +97,9 @@ def difference_table(level: Level) -> Table:
         if some.any():
             rows.append(
                 (
-                    name, int(some.sum()), _plain(float(away[:, some].mean())),
-                    _plain(float(away[:, some].max())), f"{float(agree[some].mean()):.0%}",
+                    name, int(some.sum()), f"{_plain(float(away[:, some].mean()))} logit",
+                    f"{_plain(float(away[:, some].max()))} logit",
+                    f"{float(agree[some].mean()):.0%}",
                 )
             )  # fmt: skip
     apart, side = level.apart[known], level.apart.shape[-1]
@@ -108,8 +109,8 @@ def difference_table(level: Level) -> Table:
             values = apart[:, some]
             rows.append(
                 (
-                    name, int(values.size), f"{float(values.mean()):.2%}",
-                    f"{float(values.max()):.2%}", "",
+                    name, int(values.size), percent(float(values.mean())),
+                    percent(float(values.max())), "",
                 )
             )  # fmt: skip
     columns = ("where", "cells", "mean difference", "largest", "top class agrees")

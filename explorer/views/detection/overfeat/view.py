@@ -124,7 +124,7 @@ class Params:
         effect=Effect.DRAW, low=0.0, high=1.0, when=_shows(BOXES),
     )  # fmt: skip
     limit: float = param(
-        0.6, "Merge limit", "Two boxes are merged up to this match score: 0 = the same box, above "
+        0.8, "Merge limit", "Two boxes are merged up to this match score: 0 = the same box, above "
         "1 = no overlap.",
         effect=Effect.DRAW, low=0.0, high=2.0, when=_shows(BOXES),
     )  # fmt: skip

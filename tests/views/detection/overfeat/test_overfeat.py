@@ -108,7 +108,7 @@ def test_with_padding_the_outer_cells_of_a_window_differ_most() -> None:
     assert "2 layers with padding" in board.summary
     rows = {row[0]: row for row in board.tables[0].rows}
     away, border = np.abs(level.difference), level.border
-    assert rows["interior cells"][3] == f"{away[:, ~border].max():.2g}"
+    assert rows["interior cells"][3] == f"{away[:, ~border].max():.2g} logit"
     assert (
         rows["border cells"][1] == border.sum() == level.windows.count - rows["interior cells"][1]
     )
