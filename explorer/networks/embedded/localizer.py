@@ -62,7 +62,7 @@ class BoxHead(nn.Module):
 
 def corners(numbers: Tensor) -> Tensor:
     """What a `BoxHead` computes, (..., 4), as x0, y0, x1, y1: a sigmoid of center and size."""
-    center, size = numbers.sigmoid().split(2, dim=-1)
+    center, size = numbers.sigmoid().chunk(2, dim=-1)
     return torch.cat([center - size / 2, center + size / 2], dim=-1)
 
 

@@ -156,7 +156,7 @@ def coverage(
         cells: Rows and columns of the map over all of the photo.
     """
     highest = np.full(cells, -np.inf)
-    total, count = np.zeros(cells), np.zeros(cells, np.int64)
+    total, count = np.zeros(cells), np.zeros(cells)
     first = 0
     for grid in grids:
         some = scores[first : first + grid.count].astype(np.float64)
@@ -165,18 +165,20 @@ def coverage(
             break
         values = np.full(grid.count, np.nan)
         values[: len(some)] = some
-        values = values.reshape(grid.rows, grid.columns)
-        known = np.isfinite(values)
+        square = values.reshape(grid.rows, grid.columns)
+        known = np.isfinite(square)
         rows = _over(cells[0], photo[0], grid.top, grid.height, grid.down, grid.rows)
         columns = _over(cells[1], photo[1], grid.left, grid.width, grid.across, grid.columns)
-        total += _sums(np.where(known, values, 0.0), rows, columns)
-        count += _sums(known.astype(np.int64), rows, columns)
-        peak = _peaks(_peaks(np.where(known, values, -np.inf), rows).T, columns).T
+        total += _sums(np.where(known, square, 0.0), rows, columns)
+        count += _sums(known.astype(np.float64), rows, columns)
+        peak = _peaks(_peaks(np.where(known, square, -np.inf), rows).T, columns).T
         np.maximum(highest, peak, out=highest)
     some_there = count > 0
     mean = np.divide(total, count, out=np.full(cells, np.nan), where=some_there)
     return Coverage(
-        np.where(some_there, highest, np.nan).astype(np.float32), mean.astype(np.float32), count
+        np.where(some_there, highest, np.nan).astype(np.float32),
+        mean.astype(np.float32),
+        count.astype(np.int64),
     )
 
 
@@ -191,16 +193,15 @@ def _over(
 
 
 def _sums(
-    values: NDArray[np.float64] | NDArray[np.int64],
-    rows: tuple[Indices, Indices],
-    columns: tuple[Indices, Indices],
-) -> NDArray[np.float64] | NDArray[np.int64]:
+    values: NDArray[np.float64], rows: tuple[Indices, Indices], columns: tuple[Indices, Indices]
+) -> NDArray[np.float64]:
     """The sums over rectangles of rows and columns, by an integral image."""
     whole = np.pad(values, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     (top, bottom), (left, right) = rows, columns
     bottom, right = np.maximum(bottom, top), np.maximum(right, left)
     across = whole[:, right] - whole[:, left]
-    return across[bottom] - across[top]
+    found: NDArray[np.float64] = across[bottom] - across[top]
+    return found
 
 
 def _peaks(values: NDArray[np.float64], ranges: tuple[Indices, Indices]) -> NDArray[np.float64]:

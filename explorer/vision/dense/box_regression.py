@@ -7,7 +7,7 @@ its classifier: the first linear layer becomes a convolution, the others convolu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
@@ -53,7 +53,8 @@ class BoxRegressor:
             maps = functional.relu(self.head.reduce(maps))
         layers = (self.head.fc1, self.head.relu, self.head.fc2)
         numbers = self.classifier.slid(maps, layers, self.bins, pictures.shape[-2:])
-        found = corners(numbers.unflatten(1, (-1, 4)).movedim(2, -1)).clamp(0, 1)
+        each = numbers.reshape(len(numbers), -1, 4, *numbers.shape[-2:])
+        found = corners(each.movedim(2, -1)).clamp(0, 1)
         return found.movedim(-1, 2)
 
 
@@ -78,7 +79,7 @@ def box_regressor(module: nn.Module, picture: Tensor) -> BoxRegressor:
     if not isinstance(head, BoxHead):
         raise refusal
     classifier = convolutionalized(module, picture, apart=HEAD)
-    grid = head.pool.output_size if head.attach == "conv" else 1
+    grid: Any = head.pool.output_size if head.attach == "conv" else 1
     bins = int(grid if isinstance(grid, int) else grid[0])
     if classifier.side % bins:
         raise refusal

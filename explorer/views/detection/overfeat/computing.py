@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from itertools import product
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -206,21 +207,21 @@ def _boxes(parts: Parts, pixels: UInt8, short: int, windows: Windows) -> Float32
     return windows.to_resized.inverse().boxes(xyxy.reshape(-1, 4)).reshape(xyxy.shape)
 
 
-def compared(parts: Parts, pixels: UInt8, short: int, level: Level) -> Iterator[Level]:
-    """The level with more and more of its windows cropped and classified one by one."""
+def compared(
+    parts: Parts, pixels: UInt8, short: int, level: Level, first: tuple[int, int]
+) -> Iterator[Level]:
+    """The level with more and more of its windows cropped and classified, that of `first` first."""
     values, _ = resized(parts.network, pixels, short)
     rows, columns = level.scores.shape[1:]
-    for down in range(min(parts.finer, rows)):
-        for across in range(min(parts.finer, columns)):
-            cells = [
-                (row, column)
-                for row in range(down, rows, parts.finer)
-                for column in range(across, columns, parts.finer)
-            ]
-            maps = _shifted(parts, values, down, across)
-            for first in range(0, len(cells), CHUNK):
-                level = _with_crops(parts, values, maps, level, cells[first : first + CHUNK])
-                yield level
+    offsets = list(product(range(min(parts.finer, rows)), range(min(parts.finer, columns))))
+    offsets.sort(key=lambda offset: offset != (first[0] % parts.finer, first[1] % parts.finer))
+    for down, across in offsets:
+        cells = list(product(range(down, rows, parts.finer), range(across, columns, parts.finer)))
+        cells.sort(key=lambda cell: cell != first)
+        maps = _shifted(parts, values, down, across)
+        for start in range(0, len(cells), CHUNK):
+            level = _with_crops(parts, values, maps, level, cells[start : start + CHUNK])
+            yield level
 
 
 @torch.no_grad()

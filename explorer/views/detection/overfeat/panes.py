@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Boxes, Grid, Heat, Pane, Picture, Text
+from explorer.core.layers import Boxes, Grid, Heat, Pane, Picture
 from explorer.core.listing import quantity
+from explorer.views.detection.overfeat.result import INPUT
 from explorer.views.shared.common import class_name, size_of
 from explorer.views.shared.grids import cells as numbered
 from explorer.views.shared.grids.cells import Scale
@@ -32,6 +33,9 @@ LABELED = 3
 TILE, GAP, WORDS, COLUMNS = 200.0, 16.0, 52.0, 3
 """Of the drawing of stages, in units of its pane; the words stand above each tile."""
 SCORES = "scores"
+LETTERS = 20.0
+GROUND = (30, 32, 38)
+"""Under the words: that of the pane."""
 FEW = 24
 """Cells along a side that are drawn as a grid."""
 _BLUE, _YELLOW = (np.full((1, 1, 3), tint, np.uint8) for tint in (BLUE, YELLOW))
@@ -139,7 +143,7 @@ def stages_pane(result: Result, look: Look) -> Pane:
         for stage, size in zip(result.stages, level.sizes, strict=True)
     ]
     layers: list[Layer] = []
-    spots = []
+    spots, words = [], []
     for number, (layer, one, whole) in enumerate([*tiles, (SCORES, (1, 1), (rows, columns))]):
         down, across = divmod(number, COLUMNS)
         x, y = across * (TILE + GAP), down * (tall + WORDS + GAP) + WORDS
@@ -152,14 +156,13 @@ def stages_pane(result: Result, look: Look) -> Pane:
             x + (part[0] + part[2]) * TILE, y + (part[1] + part[3]) * tall,
         )  # fmt: skip
         extent = (x, y, x + TILE, y + tall)
+        # Names of layers are too long to stand here; the readout has them.
+        name = layer if layer in (INPUT, SCORES) else f"stage {number}"
+        words.append(f"{name}\n{one[1]} of {whole[1]} x {whole[0]}")
         layers += [
             Picture(_YELLOW, extent, name=f"{layer} photo"),
             Picture(_BLUE, blue, name=f"{layer} window"),
             *_grid(whole, extent, layer),
-            Text(
-                f"{layer}\n{one[1]} x {one[0]} of {whole[1]} x {whole[0]}", (x, y - 4.0), size=8.5,
-                color=numbered.GRAY, plate=False, anchor=(0.0, 1.0), name=f"{layer} words",
-            ),
         ]  # fmt: skip
         spots.append((layer, one, whole, extent))
     size = (
@@ -174,8 +177,13 @@ def stages_pane(result: Result, look: Look) -> Pane:
                 return f"{layer}: {cells:,} cells, {window:,} of them for one window"
         return ""
 
+    above = [(x0, y0 - WORDS, x1, y0) for *_, (x0, y0, x1, _) in spots]
+    said = Boxes(
+        np.array(above, np.float32), _tints(len(spots), GROUND), tuple(words), width=0.0, fill=1.0,
+        letters=LETTERS, selectable=False, name="words",
+    )  # fmt: skip
     return Pane(
-        "stages", size, (numbered.ground(*size), *layers),
+        "stages", size, (numbered.ground(*size), *layers, said),
         title="Blue: one window; yellow: the rest", frame="stages", readout=readout,
     )  # fmt: skip
 
@@ -295,5 +303,5 @@ def last_map_pane(result: Result, look: Look) -> Pane:
             return "not cropped yet"
         return f"row {row}, column {column} of the window's last map: {value:.3g}% apart"
 
-    title = "Last map of this window: % apart"
+    title = "Last map: % apart"
     return numbered.pane("last map", title, (side, side), drawn, readout)

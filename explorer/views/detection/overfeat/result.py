@@ -59,7 +59,8 @@ class Level:
     @property
     def known(self) -> NDArray[np.bool_]:
         """(rows, columns): which windows were cropped."""
-        return np.isfinite(self.cropped[0])
+        found: NDArray[np.bool_] = np.isfinite(self.cropped[0])
+        return found
 
     @property
     def compared(self) -> bool:
@@ -154,9 +155,10 @@ class Result:
 
     def _boxes(self, level: Level, label: int) -> Float32:
         if level.boxes is not None:
-            return level.boxes[label if self.per_class else 0]
+            own: Float32 = level.boxes[label if self.per_class else 0]
+            return own
         rows, columns = level.scores.shape[1:]
-        cells = np.stack(np.indices((rows, columns)), axis=-1).reshape(-1, 2).astype(np.intp)
+        cells = np.argwhere(np.ones((rows, columns), bool))
         return level.windows.boxes(cells).reshape(rows, columns, 4)
 
     def candidates(self, label: int, least: float) -> Candidates:

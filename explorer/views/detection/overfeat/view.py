@@ -33,8 +33,9 @@ stride. A network that averages its last map before the linear layer
 averages over $n \times n$ cells at every place instead.
 
 **Scores.** Move the mouse over the photo: the orange frame is the window, and its cell lights up in
-the score map; a click keeps it. The third pane shows the maps of every stage: blue is what one
-window takes, yellow what the larger photo adds. Windows overlap, so they share nearly all of it.
+the score map; a click keeps it. The third pane shows the maps of every stage, with their sides in
+cells for one window and for the photo: blue is what one window takes, yellow what the larger photo
+adds. Windows overlap, so they share nearly all of it.
 
 **Boxes.** A regressor on the same last map predicts a box for every window, also convolutionally.
 Localization networks have one of their own; for a classifier, *Box regressor* names a localization
@@ -56,8 +57,8 @@ $$ m(a, b) = \frac{2 \, \rho(a, b)}{d_a + d_b} + 1 - \mathrm{IoU}(a, b) $$
 **Crop by crop.** All windows are also classified one by one. Without padding both ways give the
 same numbers. With padding they do not: at the edges of a cropped window there are zeros, where the
 whole photo has the neighboring pixels. Border cells of the photo share some of these zeros with
-their crops, interior cells share none. *Last map of this window* shows where in the window the two
-differ: only in the outer cells, next to the zeros, if the network is shallow; in all of them if the
+their crops, interior cells share none. *Last map* shows where in the chosen window the two differ:
+only in the outer cells, next to the zeros, if the network is shallow; in all of them if the
 receptive fields are as large as the window, as those of EfficientNet-Lite0 are. It is no error of
 either: the network was trained on pictures with zeros around them.
 
@@ -194,7 +195,11 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         if levels[number].compared:
             continue
         before = done
-        for level in computing.compared(parts, pixels, shorts[number], levels[number]):
+        best = divmod(
+            int(result.shares(result.label(params.label))[number].argmax()),
+            levels[number].windows.columns,
+        )
+        for level in computing.compared(parts, pixels, shorts[number], levels[number], best):
             levels[number] = level
             done = before + int(level.known.sum())
             result = replace(result, levels=tuple(levels), cache=DrawCache(24))

@@ -238,6 +238,16 @@ def test_steps_grow_and_a_film_has_no_crops() -> None:
     assert [int(step.value.levels[-1].known.sum()) for step in film] == [0, 0]
 
 
+@pytest.mark.parametrize("finer", [1, 2])
+def test_the_highest_scoring_window_of_the_size_shown_is_cropped_first(finer: int) -> None:
+    params = replace(TWO, finer=finer, level=2)
+    steps = [step.value for step in VIEW.compute(scene_of(network()), params)]
+    begun = next(each for each in steps if each.levels[-1].known.any())
+    shares = begun.shares(begun.label(params.label))[1]
+    assert begun.levels[1].known[np.unravel_index(shares.argmax(), shares.shape)]
+    assert not begun.levels[0].known.any()
+
+
 def test_what_was_compared_is_not_cropped_again() -> None:
     scene = scene_of(network())
     *_, last = VIEW.compute(scene, TWO)
