@@ -54,13 +54,13 @@ def levels_table(result: Result, label: int) -> Table:
             (
                 number, f"{width} x {height}", level.windows.count,
                 percent(float(shares.max())), duration(level.seconds),
-                duration(level.crop_seconds) if level.compared else "not measured yet",
+                duration(level.crop_seconds) if level.compared else "not measured",
                 f"{crops / level.multiply_adds:.1f} x",
                 _plain(float(np.abs(level.difference).max())) if level.compared else "",
             )
         )  # fmt: skip
     columns = (
-        "scale", "photo, px", "windows", "highest", "one pass", "crop by crop",
+        "size", "photo, px", "windows", "highest", "one pass", "crop by crop",
         "multiply-adds saved", "largest difference, logit",
     )  # fmt: skip
     return Table("scales", columns, tuple(rows), title="Sizes of the photo")
@@ -80,7 +80,7 @@ def merged_table(found: Candidates, merges: int) -> Table:
                 ", ".join(map(str, scales)), x0, y0, x1, y1,
             )
         )  # fmt: skip
-    columns = ("rank", "sum of scores", "windows", "scales", "x0", "y0", "x1", "y1")
+    columns = ("rank", "sum of scores", "windows", "sizes", "x0", "y0", "x1", "y1")
     return Table(
         "merged", columns, tuple(lines), title="Merged boxes", layer="merged boxes",
         keys=tuple(rows.tolist()),

@@ -327,7 +327,6 @@ VIEW = View(
     compute=compute,
     draw=draw,
     tasks=frozenset({"classification", "localization"}),
-    best="classification",
     data=data,
     film=True,
 )
