@@ -29,7 +29,8 @@ SHARED = "shared"
 COURSE = (
     "classify", "localize", "detections", "tracks",
     "anchors", "anchor_sandbox", "rpn", "proposals", "roi_microscope", "nms",
-    "lineage", "why_missed", "recall_lab", "yolo_desk", "ssd_desk", "pipeline_race",
+    "lineage", "why_missed", "recall_lab", "rcnn", "rcnn_training", "yolo_desk", "ssd_desk",
+    "pipeline_race",
     "semantic", "instances", "mask_from_box", "keypoints", "pose_regression",
     "classifier_to_fcn", "decoder_bench",
     "network_graph", "layer_statistics", "kernels", "conv_arithmetic", "feature_maps",
