@@ -153,47 +153,56 @@ def _readout(tiling: Tiling, values: Float32) -> Callable[[float, float], str]:
 
 
 def regression_pane(result: Result, region: Region) -> Pane:
-    """The proposal and what the regressor makes of it, with the photo around both."""
+    """The proposal and what the regressor makes of it, beyond the photo, too, around both."""
     before, after = region.box, region.moved[region.label]
-    height, width = result.photo.rgb.shape[:2]
-    both = np.concatenate([np.minimum(before, after)[:2], np.maximum(before, after)[2:]])
-    more = AROUND * float((both[2:] - both[:2]).max())
-    x0, y0 = np.floor(np.maximum(both[:2] - more, 0)).astype(int).tolist()
-    x1, y1 = np.ceil(np.minimum(both[2:] + more, [width, height])).astype(int).tolist()
-    x0, y0 = min(x0, width - 1), min(y0, height - 1)
-    x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
-    part = result.cache.get(
-        ("part", region.key),
-        lambda: Picture(np.array(result.photo.rgb[y0:y1, x0:x1]), name="part of the photo"),
-    )
-    corner = np.array([x0, y0] * 2, np.float32)
+    window = _window(before, after, result.photo.rgb.shape[:2])
+    corner = np.tile(window[:2], 2).astype(np.float32)
     layers: tuple[Layer, ...] = (
-        part,
+        result.cache.get(("part", region.key), lambda: _part(result.photo, window)),
         Boxes(
             (before - corner)[None], same(ORANGE, 1), width=2.5, dotted=True, selectable=False,
             name="before",
         ),
         Boxes((after - corner)[None], same(GREEN, 1), width=2.5, selectable=False, name="after"),
-        Lines(
-            _side_moves(before, after) - corner, same(WHITE, 4), width=2.0, arrow=True,
-            name="move",
-        ),
+        Lines(side_moves(before, after) - corner, same(WHITE, 4), width=2.0, arrow=True,
+              name="move"),
     )  # fmt: skip
     words = verdict(region.deltas[region.label].tolist())
-    return Pane(
-        "move", (float(x1 - x0), float(y1 - y0)), layers, f"5. Regressor: {words}", frame="move"
+    size = (float(window[2] - window[0]), float(window[3] - window[1]))
+    return Pane("move", size, layers, f"5. Regressor: {words}", frame="move")
+
+
+def _window(before: Float32, after: Float32, size: tuple[int, ...]) -> NDArray[np.int64]:
+    """(4,) around both boxes and into the photo; at most half a photo beyond its borders."""
+    height, width = size
+    both = np.concatenate([np.minimum(before, after)[:2], np.maximum(before, after)[2:]])
+    more = AROUND * float((both[2:] - both[:2]).max())
+    around = both + np.array([-more, -more, more, more])
+    low = np.array([-width / 2, -height / 2] * 2)
+    high = np.array([width * 1.5, height * 1.5] * 2)
+    x0, y0, x1, y1 = np.clip(around, low, high).tolist()
+    return np.array(
+        [min(x0, width - 1), min(y0, height - 1), max(x1, 1), max(y1, 1)]
+    ).round().astype(np.int64)  # fmt: skip
+
+
+def _part(photo: Picture, window: NDArray[np.int64]) -> Picture:
+    """What of the photo is in a window, in the window's frame."""
+    height, width = photo.rgb.shape[:2]
+    x0, y0, x1, y1 = np.clip(window, 0, [width, height] * 2).tolist()
+    extent = (x0 - window[0], y0 - window[1], x1 - window[0], y1 - window[1])
+    return Picture(
+        np.array(photo.rgb[y0:y1, x0:x1]), tuple(map(float, extent)), name="part of the photo"
     )
 
 
-def _side_moves(before: Float32, after: Float32) -> Float32:
-    """(4, 4) from the middle of each side of one box to that of the other."""
-    return np.concatenate([_middles(before), _middles(after)], axis=1)
-
-
-def _middles(box: Float32) -> Float32:
-    x0, y0, x1, y1 = box.tolist()
-    x, y = (x0 + x1) / 2, (y0 + y1) / 2
-    return np.array([[x0, y], [x, y0], [x1, y], [x, y1]], np.float32)
+def side_moves(before: Float32, after: Float32) -> Float32:
+    """(4, 4) arrows from each side of one box to that of the other: left, top, right, bottom."""
+    x, y = (after[:2] + after[2:]) / 2
+    (x0, y0, x1, y1), (u0, v0, u1, v1) = before, after
+    return np.array(
+        [[x0, y, u0, y], [x, y0, x, v0], [x1, y, u1, y], [x, y1, x, v1]], np.float32
+    )  # fmt: skip
 
 
 def detections(result: Result, least: float) -> Detections:

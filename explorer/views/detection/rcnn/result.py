@@ -33,7 +33,7 @@ class Region:
         vector: (D,) features of the SVMs.
         margins: (C,) of every SVM.
         deltas: (C, 4) tx, ty, tw, th of every class.
-        moved: (C, 4) the box as each class moves it, cut at the borders of the photo.
+        moved: (C, 4) the box as each class moves it, not cut at the borders of the photo.
         label: The class that is looked at.
     """
 
@@ -62,7 +62,7 @@ class Result:
         classes: C names.
         boxes: (N, 4) all proposals, pixels of the photo.
         margins: (n, C) of the first n.
-        moved: (n, C, 4) each of them as each class moves it.
+        moved: (n, C, 4) each of them as each class moves it, cut at the borders of the photo.
         weight: (C, D) of the SVMs, with `bias` (C,).
         region: The one that is opened; None before the first are scored.
     """
@@ -117,13 +117,13 @@ def opened(scene: Scene, own: RCNN, box: Float32, row: int | None, label: int | 
 
 def _opened(scene: Scene, own: RCNN, box: Float32, row: int | None, label: int | None) -> Region:
     pixels, device = scene.image.pixels, next(own.body.parameters()).device
-    (height, width), boxes = pixels.shape[:2], box[None]
+    boxes = box[None]
     crops = rcnn.warp(pixels, boxes, own.side, device)
     seen = rcnn.features(own.body, crops)
     margins, deltas = rcnn.scores(own.heads, seen)[0], rcnn.deltas(own.heads, seen)[0]
     return Region(
         row, box, rcnn.with_context(torch.from_numpy(boxes))[0].numpy(),
         Picture(rcnn.picture_of(crops[0]), name="warped region"), seen.vector[0], margins, deltas,
-        clip(decode(deltas, np.repeat(boxes, len(deltas), axis=0)), (height, width)),
+        decode(deltas, np.repeat(boxes, len(deltas), axis=0)),
         int(margins.argmax()) if label is None else label,
     )  # fmt: skip

@@ -58,7 +58,8 @@ $$ \begin{aligned} x' &= x + w \, t_x & \quad y' &= y + h \, t_y \\
 w' &= w \, e^{t_w} & h' &= h \, e^{t_h} \end{aligned} $$
 
 All four are 0 where the proposal fits; $t_x > 0$ means that it is too far left, $t_w < 0$ that it
-is too wide. Dotted is the proposal, solid the refined box.
+is too wide. Dotted is the proposal, solid the refined box, which is cut at the
+borders of the photo afterwards.
 
 6. **Detections** are what NMS leaves in each class, at an IoU of 0.3.
 
@@ -102,8 +103,9 @@ class Params:
         choices=tuple(METHODS),
     )  # fmt: skip
     least: float = param(
-        -0.5, "Min. margin",
-        "Of the detections. Many correct boxes have a margin a little below 0.",
+        0.0, "Min. margin",
+        "Of the detections. Many correct boxes have a margin a little below 0: lower it to have "
+        "them detected.",
         effect=Effect.DRAW, low=-1.0, high=2.0, step=0.05,
     )  # fmt: skip
 

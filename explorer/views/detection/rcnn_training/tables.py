@@ -52,7 +52,7 @@ def loss_plot(fit: Fit) -> Plot:
     )
     return Plot(
         "losses", "Objectives by pass over the regions", "pass", "part of the first value", curves,
-        whole_x=True,
+        log_y=True, whole_x=True,
     )  # fmt: skip
 
 

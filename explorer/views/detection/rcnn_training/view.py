@@ -45,7 +45,7 @@ EXPLANATION = r"""
 R-CNN is trained in three stages with three **objectives**, each on regions of its own choice. Draw
 a box around an object, or load ground truth: the proposals of this photo become examples of its
 class, and all three are fitted while you watch. Without ground truth the view begins with the
-detection of the shipped R-CNN that has the highest margin.
+proposal that has the highest margin of the shipped R-CNN.
 
 **Which regions train what** (upper row; green positive, red negative, gray ignored), by the IoU of
 a region with the nearest object of the class:
@@ -139,16 +139,17 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
             note = f"{regions.done} of {len(boxes):,} proposals warped"
             yield Step(result, regions.done, len(boxes), note)
     seen = regions.features()
-    name, objects, example = _objects(scene, own, params, boxes, seen)
-    pixels = scene.image.pixels
-    crops = rcnn.warp(pixels, objects, own.side, next(own.body.parameters()).device)
+    chosen = _objects(scene, own, params, boxes, seen)
+    pixels, others = scene.image.pixels, np.arange(len(boxes)) != chosen.row
+    crops = rcnn.warp(pixels, chosen.boxes, own.side, next(own.body.parameters()).device)
     exact = rcnn.features(own.body, crops)
     both = rcnn.Features(
-        np.concatenate([seen.vector, exact.vector]), np.concatenate([seen.map, exact.map])
+        np.concatenate([seen.vector[others], exact.vector]),
+        np.concatenate([seen.map[others], exact.map]),
     )
-    samples = samples_of(name, boxes, objects, both)
+    samples = samples_of(chosen.name, boxes[others], chosen.boxes, both)
     disk = _written(scene, own, regions, len(found))
-    result = replace(result, samples=samples, disk=disk, example=example)
+    result = replace(result, samples=samples, disk=disk, example=chosen.example)
     every = max(1, params.passes // STEPS)
     size = (pixels.shape[0], pixels.shape[1])
     for fit in fits(
@@ -159,10 +160,18 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         yield Step(replace(result, fit=fit), fit.passes, params.passes, note)
 
 
-def _objects(
-    scene: Scene, own: RCNN, params: Params, boxes: Float32, seen: Features
-) -> tuple[str, Float32, str]:
-    """The class, its (G, 4) objects, and where they come from when it is not the ground truth."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Objects:
+    """`boxes` (G, 4) of class `name`; an example is proposal `row`, which is then no proposal."""
+
+    name: str
+    boxes: Float32
+    row: int = -1
+    example: str = ""
+
+
+def _objects(scene: Scene, own: RCNN, params: Params, boxes: Float32, seen: Features) -> _Objects:
+    """Those of the ground truth, or an example where there is none."""
     height, width = scene.image.pixels.shape[:2]
     wanted = params.target.strip()
     truth = [b for b in counting(params.truth) if _on_photo(b, width, height)]
@@ -177,7 +186,7 @@ def _objects(
                 f"It has {known}: choose one of them, or draw another box.",
             )
         limits = np.array([width, height] * 2, np.float32)
-        return name or "object", np.clip(truth_boxes(chosen), 0, limits), ""
+        return _Objects(name or "object", np.clip(truth_boxes(chosen), 0, limits))
     margins = rcnn.scores(own.heads, seen)
     if wanted and wanted not in own.classes:
         raise ExplorerError(
@@ -186,12 +195,8 @@ def _objects(
         )
     label = own.classes.index(wanted) if wanted else int(margins.max(axis=0).argmax())
     row = int(margins[:, label].argmax())
-    here = rcnn.Features(seen.vector[row : row + 1], seen.map[row : row + 1])
-    moved = rcnn.refined(own.heads, here, boxes[row : row + 1])[0, label]
-    box = np.clip(moved, 0, np.array([width, height] * 2, np.float32))
-    if (box[2:] - box[:2]).min() < 1:
-        box = boxes[row]
-    return own.classes[label], box[None], f"margin {margins[row, label]:+.2f}"
+    words = f"margin {margins[row, label]:+.2f}"
+    return _Objects(own.classes[label], boxes[row : row + 1], row, words)
 
 
 def _on_photo(box: Box, width: int, height: int) -> bool:
@@ -264,8 +269,8 @@ def _notes(result: Result) -> tuple[str, ...]:
     notes = []
     if result.example:
         notes.append(
-            f"This object is an example: what the shipped R-CNN detects with the highest "
-            f"margin ({result.example}). Draw a box around an object, or load ground truth."
+            f"This object is an example: the proposal with the highest margin of the shipped "
+            f"R-CNN ({result.example}). Draw a box around an object, or load ground truth."
         )
     for name in OBJECTIVES:
         if missing := lack(result.samples, name):

@@ -15,6 +15,7 @@ from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
 from explorer.views.detection.rcnn.view import VIEW, Params, Result
 from explorer.views.shared.rcnn_regions import rcnn_of
+from explorer.vision.detection.boxes import decode
 from explorer.vision.pipelines import rcnn
 from explorer.vision.race.networks import BODY
 from tests.toy_rcnn import CLASSES, small_body, untrained, use_random_svms
@@ -80,11 +81,16 @@ def test_every_stage_of_a_clicked_proposal(scene: Scene) -> None:
     assert margin == pytest.approx(data["region_margins"][label], abs=1e-4)
     after: Any = board.boxes("after")
     before: Any = board.boxes("before")
-    shift = data["refined"][7, label] - box[0]
+    moved = decode(data["deltas"][label : label + 1], box)[0]
+    np.testing.assert_allclose(
+        np.clip(moved, 0, [128, 96] * 2), data["refined"][7, label], atol=1e-3
+    )
+    shift = moved - box[0]
     np.testing.assert_allclose(after.xyxy[0] - before.xyxy[0], shift, atol=1e-3)
     move: Any = board.pane("move").layers[-1]
     left, top, right, bottom = move.segments[:, 2:] - move.segments[:, :2]
     assert [left[0], top[1], right[0], bottom[1]] == pytest.approx(shift.tolist(), abs=1e-3)
+    assert [left[1], top[0], right[1], bottom[0]] == [0, 0, 0, 0]
 
 
 def test_answers_and_terms_add_up(scene: Scene) -> None:

@@ -167,10 +167,14 @@ def test_the_class_is_the_one_with_most_objects_or_the_chosen_one(scene: Scene) 
     assert "cat, dog" in error.value.hint
 
 
-def test_without_ground_truth_it_begins_with_the_strongest_detection(scene: Scene) -> None:
+def test_without_ground_truth_it_begins_with_the_proposal_of_the_highest_margin(
+    scene: Scene,
+) -> None:
     result, board, data = shown(scene, truth=())
-    seen = features_of(scene, data["regions"][:-1])
+    seen = features_of(scene, data["regions"])
     margins = rcnn.scores(rcnn_of(scene).heads, seen)
+    assert margins.max() == pytest.approx(margins[-1].max(), abs=1e-4), "it is a proposal"
+    assert (data["iou"] == 1).sum() == 1, "and none of the others any more"
     assert data["class"] == CLASSES[margins.max(axis=0).argmax()]
     assert f"margin {margins.max():+.2f}" in board.notes[0]
     assert result.example
