@@ -190,10 +190,9 @@ def _part(photo: Picture, window: NDArray[np.int64]) -> Picture:
     """What of the photo is in a window, in the window's frame."""
     height, width = photo.rgb.shape[:2]
     x0, y0, x1, y1 = np.clip(window, 0, [width, height] * 2).tolist()
-    extent = (x0 - window[0], y0 - window[1], x1 - window[0], y1 - window[1])
-    return Picture(
-        np.array(photo.rgb[y0:y1, x0:x1]), tuple(map(float, extent)), name="part of the photo"
-    )
+    left, top = (float(side) for side in window[:2])
+    extent = (x0 - left, y0 - top, x1 - left, y1 - top)
+    return Picture(np.array(photo.rgb[y0:y1, x0:x1]), extent, name="part of the photo")
 
 
 def side_moves(before: Float32, after: Float32) -> Float32:
