@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.layers import Boxes, Pane
-from explorer.core.listing import quantity
 from explorer.views.detection.rcnn_training.samples import HINGE, LOG, OBJECTIVES, SQUARES
 from explorer.views.shared.anchors import (
     GRAY,
@@ -96,13 +95,10 @@ ROLE_NAMES = {POSITIVE_ROLE: "positive", NEGATIVE_ROLE: "negative", IGNORED_ROLE
 
 
 def _role_title(samples: Samples, objective: str) -> str:
+    """Short, since six panes stand beside each other: "Hinge loss: +1 -152"."""
     counts = {role: len(samples.rows(objective, role)) for role in ROLE_NAMES}
-    if objective == SQUARES:
-        return f"{TITLES[objective]}: {quantity(counts[POSITIVE_ROLE], 'region')} near an object"
-    words = (
-        f"{TITLES[objective]}: {counts[POSITIVE_ROLE]} positive, {counts[NEGATIVE_ROLE]} negative"
-    )
-    return f"{words}, {counts[IGNORED_ROLE]} ignored" if objective == HINGE else words
+    words = f"{TITLES[objective]}: +{counts[POSITIVE_ROLE]}"
+    return words if objective == SQUARES else f"{words} -{counts[NEGATIVE_ROLE]}"
 
 
 def fit_panes(result: Result, top: int) -> list[Pane]:
@@ -125,7 +121,7 @@ def fit_panes(result: Result, top: int) -> list[Pane]:
     return panes
 
 
-HEADS = {LOG: "Softmax: probability of {0}, top {1}", HINGE: "SVM of {0}: margin, top {1}"}
+HEADS = {LOG: "Softmax: {0}, top {1}", HINGE: "SVM: {0}, top {1}"}
 
 
 def _highest(
@@ -157,8 +153,8 @@ def _moves(samples: Samples, state: State) -> list[Boxes]:
 def _move_title(samples: Samples, state: State) -> str:
     before, after = mean_ious(samples, state, (samples.iou >= NEAR) & ~samples.own)
     if np.isnan(before):
-        return "Regressor: only the own boxes train it"
-    return f"Regressor: mean IoU {before:.2f} to {after:.2f}"
+        return "Regressor: no proposal"
+    return f"Regressor: IoU {before:.2f} to {after:.2f}"
 
 
 def mean_ious(samples: Samples, state: State, which: NDArray[np.bool_]) -> tuple[float, float]:

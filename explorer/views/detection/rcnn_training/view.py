@@ -47,8 +47,8 @@ a box around an object, or load ground truth: the proposals of this photo become
 class, and all three are fitted while you watch. Without ground truth the view begins with the
 proposal that has the highest margin of the shipped R-CNN.
 
-**Which regions train what** (upper row; green positive, red negative, gray ignored), by the IoU of
-a region with the nearest object of the class:
+**Which regions train what** (upper row; green positive, red negative, gray ignored; the titles
+count them), by the IoU of a region with the nearest object of the class:
 
 - **Fine-tuning** of the network: positive from 0.5, all others are background. Many positives are
   inexact, but a network needs many examples.
