@@ -57,9 +57,10 @@ def proposal_pane(result: Result) -> Pane:
                 name="region",
             )
         )  # fmt: skip
-    title = f"1. {quantity(len(result.boxes), 'proposal')}"
-    if done < len(result.boxes):
-        title += f", {done} scored"
+    count = len(result.boxes)
+    title = f"1. {quantity(count, 'proposal')}" if count else "1. Proposals"
+    if done < count:
+        title = f"1. Proposals: {done} of {count}"
     return Pane("image", size_of(result.photo), tuple(layers), title)
 
 
@@ -83,7 +84,7 @@ def crop_pane(region: Region) -> Pane:
         region.crop,
         Boxes(frame, same(WHITE, 1), width=1.0, dotted=True, selectable=False, name="proposal"),
     )
-    title = f"2. Warped to {side} x {side}, {edge:.1f} px context"
+    title = f"2. Warped to {side} x {side}"
     return Pane("crop", (float(side), float(side)), layers, title, frame="crop")
 
 
@@ -112,7 +113,7 @@ def sum_pane(result: Result, region: Region) -> Pane:
         ),
     )
     name, margin = result.classes[region.label], region.margins[region.label]
-    title = f"4. SVM of {name}: sum and bias {signed(margin)}"
+    title = f"4. SVM of {name}: {signed(margin)}"
     return _cell_pane("sum", tiling, heat, strongest(np.abs(parts)), title, parts)
 
 
@@ -221,5 +222,5 @@ def detection_pane(result: Result, least: float) -> Pane:
     boxes = Boxes(
         found.xyxy, label_colors(found.labels), words, selectable=False, name="detections"
     )
-    title = f"6. {quantity(len(found), 'detection')} (margin > {least:.2f}), after NMS"
+    title = f"6. {quantity(len(found), 'detection')}"
     return Pane("detections", size_of(result.photo), (result.photo, boxes), title)

@@ -149,7 +149,7 @@ def test_more_proposals_keep_the_first_and_grow_in_batches(scene: Scene) -> None
     assert [len(step.value.margins) for step in steps] == [0, 32, 64, 80]
     boards = [VIEW.draw(step.value, Params()) for step in steps]
     assert boards[0].summary == "No proposal is scored yet."
-    assert boards[1].pane("image").title == "1. 80 proposals, 32 scored"
+    assert boards[1].pane("image").title == "1. Proposals: 32 of 80"
     layer = boards[1].boxes("proposals")
     assert isinstance(layer, Boxes)
     assert sorted(layer.keys) == list(range(80)), "those that are not scored can be clicked, too"
