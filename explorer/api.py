@@ -350,7 +350,7 @@ def _onnx(
     from explorer.networks import catalog
     from explorer.networks.checkpoints.class_lists import names_in
 
-    if isinstance(classes, (str, os.PathLike)):
+    if classes and isinstance(classes, (str, os.PathLike)):
         settings["classes"] = names_in(Path(classes))
     elif classes:
         settings["classes"] = tuple(map(str, classes))
