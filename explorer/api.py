@@ -350,8 +350,9 @@ def _onnx(
     from explorer.networks import catalog
     from explorer.networks.checkpoints.class_lists import names_in
 
-    if classes and isinstance(classes, (str, os.PathLike)):
-        settings["classes"] = names_in(Path(classes))
+    if isinstance(classes, (str, os.PathLike)):
+        if str(classes):
+            settings["classes"] = names_in(Path(classes))
     elif classes:
         settings["classes"] = tuple(map(str, classes))
     bar = for_scripts()
