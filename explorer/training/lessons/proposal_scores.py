@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,10 +41,10 @@ log = logging.getLogger(__name__)
 
 __all__ = ["FILE", "fit"]
 
-MOST_PHOTOS = 400
-"""Photos that the tables are fitted to; more change nothing that can be measured."""
+BING_PHOTOS, OTHER_PHOTOS = 240, 80
+"""Photos that the tables are fitted to. BING has the most numbers: two for each of its sizes."""
 
-HELD_OUT = 100
+HELD_OUT = 30
 """Photos for the metrics."""
 
 OBJECT, OTHER = 0.6, 0.4
@@ -56,7 +56,7 @@ EACH = 60
 BINS = 16
 """Of every objectness cue."""
 
-LEAST = 30
+LEAST = 15
 """A size of BING's windows needs this many objects."""
 
 COUNTS = (100, 1000)
@@ -78,7 +78,7 @@ def fit(name: str, material: Material, folder: Path) -> None:
     order = rng.permutation(len(photos))
     apart = min(HELD_OUT, -(-len(photos) // 10))
     held_out = [photos[i] for i in order[:apart]]
-    known = [photos[i] for i in order[apart : apart + MOST_PHOTOS]]
+    known = [photos[i] for i in order[apart : apart + BING_PHOTOS]]
     found = fitted(known, rng)
     figures = metrics(held_out, found)
     log.info("%s: %s", name, figures)
@@ -88,13 +88,17 @@ def fit(name: str, material: Material, folder: Path) -> None:
 
 
 def fitted(photos: Sequence[PoolPhoto], rng: np.random.Generator) -> Tables:
-    """The tables for those photos, each of which has objects."""
-    nothing = np.zeros((0, 2), np.float32)
+    """The tables for those photos, each of which has objects; some need the first of them only."""
     template = bing_filter(photos, rng)
-    known = Tables(template, nothing, nothing, *cue_tables(photos, rng),
-                   rahtu_weights(photos, rng), prim_weights(photos))  # fmt: skip
+    log.info("BING's template is fitted")
     sizes, lines = bing_lines(photos, template)
-    return replace(known, bing_sizes=sizes, bing_lines=lines)
+    log.info("BING's %d sizes are fitted", len(sizes))
+    photos = photos[:OTHER_PHOTOS]
+    edges, ratios = cue_tables(photos, rng)
+    log.info("the cues are counted")
+    return Tables(
+        template, sizes, lines, edges, ratios, rahtu_weights(photos, rng), prim_weights(photos)
+    )
 
 
 def pixels_of(photo: PoolPhoto) -> UInt8:
@@ -152,7 +156,7 @@ def bing_filter(photos: Sequence[PoolPhoto], rng: np.random.Generator) -> Float3
                     rows += [cells, cells[:, ::-1]]  # mirrored, it is as good
                     names += [name, name]
     values = np.stack(rows).reshape(len(rows), -1) / 255.0
-    svm = LinearSVC(C=1.0, class_weight="balanced", dual=False, random_state=0)
+    svm = LinearSVC(C=0.01, class_weight="balanced", dual=False, random_state=0)
     svm.fit(values, np.array(names))
     found: Float32 = (svm.coef_[0] / 255.0).reshape(bing.CELLS, bing.CELLS).astype(np.float32)
     return found
@@ -160,21 +164,24 @@ def bing_filter(photos: Sequence[PoolPhoto], rng: np.random.Generator) -> Float3
 
 def bing_lines(photos: Sequence[PoolPhoto], template: Float32) -> tuple[Float32, Float32]:
     """(S, 2) sizes with enough objects, and (S, 2) slope and offset of their log odds."""
+    every = [(wide, tall) for wide in bing.SIDES for tall in bing.SIDES]
+    scores: dict[tuple[int, int], list[Float32]] = {size: [] for size in every}
+    hits: dict[tuple[int, int], list[NDArray[np.bool_]]] = {size: [] for size in every}
+    for photo in photos:
+        pixels = pixels_of(photo)
+        for size in every:
+            boxes, values = bing.windows_of(pixels, size, template)
+            best, background = _overlap(photo, boxes)
+            keep = (best >= 0.5) | background
+            scores[size].append(values[keep])
+            hits[size].append(best[keep] >= 0.5)
     sizes, lines = [], []
-    for wide in bing.SIDES:
-        for tall in bing.SIDES:
-            scores, hits = [np.empty(0, np.float32)], [np.empty(0, np.bool_)]
-            for photo in photos:
-                boxes, values = bing.windows_of(pixels_of(photo), (wide, tall), template)
-                best, background = _overlap(photo, boxes)
-                keep = (best >= 0.5) | background
-                scores.append(values[keep])
-                hits.append(best[keep] >= 0.5)
-            every, hit = np.concatenate(scores), np.concatenate(hits)
-            if LEAST <= hit.sum() < len(hit):
-                sizes.append((wide, tall))
-                slope, offset = logistic(every[:, None].astype(np.float64), hit)
-                lines.append((slope[0], offset))
+    for size in every:
+        value, hit = np.concatenate(scores[size]), np.concatenate(hits[size])
+        if LEAST <= hit.sum() < len(hit):
+            slope, offset = logistic(value[:, None].astype(np.float64), hit)
+            sizes.append(size)
+            lines.append((slope[0], offset))
     return np.array(sizes, np.float32).reshape(-1, 2), np.array(lines, np.float32).reshape(-1, 2)
 
 

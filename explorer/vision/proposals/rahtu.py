@@ -119,19 +119,18 @@ def along_sides(across: Float32, down: Float32, boxes: Int64) -> Float64:
     x0, y0, x1, y1 = boxes.T
     wide = np.maximum(1, np.rint((x1 - x0) * BAND).astype(np.int64))
     tall = np.maximum(1, np.rint((y1 - y0) * BAND).astype(np.int64))
-    bands = (
-        (across, (x0, y0, x0 + wide, y1)), (across, (x1 - wide, y0, x1, y1)),
-        (down, (x0, y0, x1, y0 + tall)), (down, (x0, y1 - tall, x1, y1)),
-    )  # fmt: skip
-    sums = {id(values): integral(values) for values in (across, down)}
+    upright, level = integral(across), integral(down)
+    sides = (
+        _mean(upright, x0, y0, x0 + wide, y1) + _mean(upright, x1 - wide, y0, x1, y1)
+        + _mean(level, x0, y0, x1, y0 + tall) + _mean(level, x0, y1 - tall, x1, y1)
+    ) / 4  # fmt: skip
+    found: Float64 = sides - (_mean(upright, x0, y0, x1, y1) + _mean(level, x0, y0, x1, y1)) / 2
+    return found
 
-    def mean(values: Float32, part: Int64) -> Float64:
-        size = np.prod(part[:, 2:] - part[:, :2], axis=1)
-        found: Float64 = box_sums(sums[id(values)], part) / size
-        return found
 
-    sides = sum(mean(values, np.stack(edges, axis=1)) for values, edges in bands) / 4
-    return sides - (mean(across, boxes) + mean(down, boxes)) / 2
+def _mean(sums: Float64, x0: Int64, y0: Int64, x1: Int64, y1: Int64) -> Float64:
+    found: Float64 = box_sums(sums, np.stack([x0, y0, x1, y1], axis=1)) / ((x1 - x0) * (y1 - y0))
+    return found
 
 
 def symmetry(directions: NDArray[np.float64], boxes: Int64) -> Float64:

@@ -86,6 +86,7 @@ class Comparison:
         source: Name of the data set; "" = the open photo.
         detector: Whose head is Fast R-CNN's.
         notes: About what cannot be measured.
+        done: Parts of the work; it tells two of these apart.
     """
 
     samples: tuple[Sample, ...]
@@ -93,6 +94,7 @@ class Comparison:
     source: str
     detector: NetworkInfo
     notes: tuple[str, ...] = ()
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,8 @@ def compared(
     yield Step(known, done, total, MEASURED[0])
     for number, photo in enumerate(chosen):
         place = f"photo {number + 1} of {len(chosen)}: " if len(chosen) > 1 else ""
-        before, inner = known.samples, None
+        before = known.samples
+        inner: Scene | None = None
         for name, part in _work(repeat=repeat):
             done += 1
             if not _lacks(photo.runs.get(name), part):
@@ -167,10 +170,10 @@ def compared(
             inner = inner or photo.scene(detector, scene.seed)
             photo.runs[name] = _with(inner, photo.runs.get(name), name, part)
             sample = Sample(photo.truth, dict(photo.runs))
-            known = replace(known, samples=(*before, sample))
+            known = replace(known, samples=(*before, sample), done=done)
             yield Step(known, done, total, f"{place}{name}, {part}")
         known = replace(known, samples=(*before, Sample(photo.truth, dict(photo.runs))))
-    yield Step(known, total, total)
+    yield Step(replace(known, done=total), total, total)
 
 
 SEARCH, DETECTION = "proposals", "detection"
@@ -233,10 +236,8 @@ def _loader(
 ) -> Callable[[], tuple[Image, Objects | None]]:  # fmt: skip
     def load() -> tuple[Image, Objects | None]:
         pixels, truth = case.load()
-        objects = truth.objects
-        if objects is not None:
-            objects = replace(objects, labels=labels[objects.labels])
-        return from_array(pixels, case.name), objects
+        objects = truth.objects or Objects.plain(np.zeros((0, 4)), np.zeros(0, np.int64))
+        return from_array(pixels, case.name), replace(objects, labels=labels[objects.labels])
 
     return load
 

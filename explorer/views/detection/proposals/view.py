@@ -282,7 +282,7 @@ def draw(result: Result, params: Params) -> Board:
         readout=readout(found, shown, params.truth),
     )  # fmt: skip
     if result.comparison is not None:
-        return _comparison_board(pane, result.comparison, marked)
+        return _comparison_board(result, result.comparison, pane, marked)
     return Board(
         panes=(pane,),
         plots=plots(result, params, state),
@@ -291,8 +291,11 @@ def draw(result: Result, params: Params) -> Board:
     )
 
 
-def _comparison_board(pane: Pane, known: Comparison, marked: tuple[Box, ...]) -> Board:
-    measured = figures(known, marked)
+def _comparison_board(
+    result: Result, known: Comparison, pane: Pane, marked: tuple[Box, ...]
+) -> Board:
+    key = ("figures", marked, known.done, len(known.samples))
+    measured = result.cache.get(key, lambda: figures(known, marked))
     return Board(
         panes=(pane,),
         plots=bars(measured),
