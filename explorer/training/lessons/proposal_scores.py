@@ -146,7 +146,7 @@ def bing_filter(photos: Sequence[PoolPhoto], rng: np.random.Generator) -> Float3
     names: list[bool] = []
     for photo in photos:
         pixels = pixels_of(photo)
-        windows = grid(*pixels.shape[:2], 2000)
+        windows = grid(pixels.shape[0], pixels.shape[1], 2000)
         best, background = _overlap(photo, windows)
         others = windows[_some((best < OTHER) & background, rng)]
         for boxes, name in ((photo.boxes, True), (others, False)):
@@ -208,7 +208,7 @@ def cue_tables(photos: Sequence[PoolPhoto], rng: np.random.Generator) -> tuple[F
     values: dict[bool, list[Float32]] = {True: [], False: []}
     for photo in photos:
         pixels = pixels_of(photo)
-        windows = grid(*pixels.shape[:2], objectness.CANDIDATES)
+        windows = grid(pixels.shape[0], pixels.shape[1], objectness.CANDIDATES)
         best, background = _overlap(photo, windows)
         for name, rows in ((True, best >= OBJECT), (False, (best < OTHER) & background)):
             values[name].append(objectness.cues(pixels, windows[_some(rows, rng)]))
@@ -271,9 +271,9 @@ def prim_weights(photos: Sequence[PoolPhoto]) -> Float32:
         edges, alike = prim.similarities(labels, channels)
         within = held(labels, photo.boxes)
         one, other = within[:, edges[:, 0]], within[:, edges[:, 1]]
-        together = ((one >= 0.9) & (other >= 0.9)).any(axis=0)
-        parted = ((one >= 0.9) & (other <= 0.1)) | ((other >= 0.9) & (one <= 0.1))
-        decided = together | parted.any(axis=0)
+        together: NDArray[np.bool_] = np.asarray(((one >= 0.9) & (other >= 0.9)).any(axis=0))
+        parted = (((one >= 0.9) & (other <= 0.1)) | ((other >= 0.9) & (one <= 0.1))).any(axis=0)
+        decided: NDArray[np.bool_] = np.logical_or(together, parted)
         values.append(alike[decided])
         names.append(together[decided])
     weights, offset = logistic(np.concatenate(values), np.concatenate(names), balanced=True)

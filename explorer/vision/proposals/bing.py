@@ -59,7 +59,8 @@ def normed_gradient(pixels: UInt8) -> UInt8:
     wide = np.pad(pixels.astype(np.int16), ((1, 1), (1, 1), (0, 0)), mode="edge")
     across = np.abs(wide[1:-1, 2:] - wide[1:-1, :-2]).max(axis=2)
     down = np.abs(wide[2:, 1:-1] - wide[:-2, 1:-1]).max(axis=2)
-    return np.minimum(across + down, 255).astype(np.uint8)
+    found: UInt8 = np.minimum(across + down, 255).astype(np.uint8)
+    return found
 
 
 def binary_terms(template: Float32, terms: int = TERMS) -> tuple[Float64, NDArray[np.bool_]]:
@@ -116,7 +117,8 @@ def bit_counts(words: UInt64) -> UInt8:
     fours = np.uint64(0x3333333333333333)
     quads = (pairs & fours) + ((pairs >> two) & fours)
     bytes_ = (quads + (quads >> four)) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return ((bytes_ * np.uint64(0x0101010101010101)) >> np.uint64(56)).astype(np.uint8)
+    found: UInt8 = ((bytes_ * np.uint64(0x0101010101010101)) >> np.uint64(56)).astype(np.uint8)
+    return found
 
 
 def binarized_scores(gradient: UInt8, template: Float32) -> Float32:

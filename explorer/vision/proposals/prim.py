@@ -78,7 +78,8 @@ def similarities(labels: Int32, channels: UInt8) -> tuple[Int64, Float64]:
 def edge_weights(values: Float64, known: Tables) -> Float64:
     """(E,) in (0, 1): how probable it is that both ends belong to one object (logistic)."""
     weights = known.prim_weights.astype(np.float64)
-    return 1 / (1 + np.exp(-(values @ weights[:3] + weights[3])))
+    found: Float64 = 1 / (1 + np.exp(-(values @ weights[:3] + weights[3])))
+    return found
 
 
 def object_share(areas_: Float64) -> Float64:

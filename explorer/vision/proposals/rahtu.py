@@ -101,8 +101,9 @@ def on_boundary(boundary: NDArray[np.bool_], boxes: Int64) -> Float64:
     low = boxes[:, :2] + 1
     high = np.maximum(low, boxes[:, 2:] - 1)  # a window one cell wide has no inside
     inner = np.concatenate([low, high], axis=1)
-    found: Float64 = box_sums(sums, boxes) - box_sums(sums, inner)
-    return found / (np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) - np.prod(high - low, axis=1))
+    count = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) - np.prod(high - low, axis=1)
+    found: Float64 = (box_sums(sums, boxes) - box_sums(sums, inner)) / count
+    return found
 
 
 def along_sides(across: Float32, down: Float32, boxes: Int64) -> Float64:
@@ -182,7 +183,9 @@ def features(pixels: UInt8, boxes: Float32) -> Float32:
     labels = coarse_superpixels(pixels, size, SCALE)
     small = cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_AREA)
     gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    across, down = (np.asarray(cv2.Scharr(gray, cv2.CV_32F, *way)) for way in ((1, 0), (0, 1)))
+    across, down = (
+        np.asarray(cv2.Scharr(gray, cv2.CV_32F, *way), np.float32) for way in ((1, 0), (0, 1))
+    )
     flat = labels.astype(np.float32)
     meets = cv2.dilate(flat, np.ones((3, 3), np.uint8)) != flat
     values = (

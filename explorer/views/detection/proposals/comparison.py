@@ -224,7 +224,7 @@ def _opened(scene: Scene, detector: Network, folder: FolderRef | None) -> _Data:
     # Objects of every class are to be found, whether or not the detector knows it.
     cases = source.make("detection", np.arange(len(labels)), detector.info)
     lacking = [c.name for c, label in zip(source.classes, labels, strict=True) if label < 0]
-    notes = ()
+    notes: tuple[str, ...] = ()
     if lacking:
         count = quantity(len(lacking), "class", "classes")
         notes = (f"{detector.info.title} lacks {count} of the data: no AP50 for it.",)

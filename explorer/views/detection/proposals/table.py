@@ -61,8 +61,14 @@ def _mark(yes: bool) -> str:
 def _here(figures: Figures | None) -> tuple[str, str, str, str]:
     if figures is None:
         return "", "", "", ""
-    shown = (figures.repeatability, figures.recall, figures.precision)
-    return f"{figures.seconds:.2f}", *("" if np.isnan(v) else f"{v:.2f}" for v in shown)
+    return (
+        f"{figures.seconds:.2f}", _digits(figures.repeatability), _digits(figures.recall),
+        _digits(figures.precision),
+    )  # fmt: skip
+
+
+def _digits(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.2f}"
 
 
 def method_row(name: str, seconds: float) -> Table | None:
