@@ -298,6 +298,11 @@ class Study(Choice):
         """What runs here may be paused."""
         return self.view is not None and (self.view.film or self.view.job is not None)
 
+    @property
+    def can_leave(self) -> bool:
+        """What runs here may be completed in the background."""
+        return self.running and not self.live and self.view is not None and self.view.keeps
+
     def show(self, name: str, spec: NetworkSpec, params: Any) -> None:
         """Shows the view `name` of a network with these parameters: what a job has found."""
         self._shown.forget()
@@ -412,7 +417,9 @@ class Study(Choice):
 
     def _failed(self, failure: Failure) -> None:
         # A defect before the network was known counts as well: it has not worked yet.
-        lost = failure.about == "network" or (not failure.expected and self.info is None)
+        lost = failure.about in ("network", "program") or (
+            not failure.expected and self.info is None
+        )
         # Only on another device or in another precision it does not work: those are to be mended.
         if not lost or self.spec is None or self._networks.settled(self.spec):
             return
