@@ -24,8 +24,8 @@ from explorer.views.shared.anchors import (
     truth_boxes,
 )
 from explorer.views.shared.filter_stages import stages_of
-from explorer.vision.classic.proposals import METHODS, Proposals, propose
 from explorer.vision.detection.boxes import iou_matrix
+from explorer.vision.proposals.methods import METHODS, Proposals, propose
 from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Float32, Layer
+    from explorer.core.layers import Color, Float32, Layer
     from explorer.core.network_info import NetworkInfo
     from explorer.core.params import Box
     from explorer.engine.scene import Scene
@@ -41,6 +41,26 @@ if TYPE_CHECKING:
 RPN, ALL_RPN = "RPN", "RPN before NMS"
 NAMES = (*METHODS, RPN, ALL_RPN)
 """Every method; those of a network last."""
+
+COLORS: dict[str, Color] = {
+    "selective search": (245, 130, 20),
+    "selective search (quality)": (170, 80, 30),
+    "selective search (single)": (250, 190, 110),
+    "Edge Boxes": (0, 175, 205),
+    "BING": (120, 60, 200),
+    "objectness": (225, 60, 130),
+    "Rahtu": (235, 150, 190),
+    "Randomized Prim": (205, 65, 45),
+    "Felzenszwalb": (50, 150, 70),
+    "SLIC": (130, 205, 70),
+    "sliding window": (128, 132, 140),
+    "k-means boxes": (150, 140, 60),
+    "Gaussian": (215, 195, 40),
+    "uniform": (185, 165, 150),
+    RPN: (70, 105, 245),
+    ALL_RPN: (150, 175, 255),
+}
+assert set(COLORS) == set(NAMES)
 
 FINEST = 512
 """The longest side of the coverage map, in cells."""

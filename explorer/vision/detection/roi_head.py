@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torchvision.ops import MultiScaleRoIAlign, clip_boxes_to_image
 
 from explorer.core.errors import ExplorerError
+from explorer.vision.detection.detections import Detections
 from explorer.vision.detection.roi import CANONICAL_LEVEL, CANONICAL_SIDE, fpn_level
 from explorer.vision.trace import TwoStage
 
@@ -169,11 +170,42 @@ def run_head(module: nn.Module, trace: Trace, box: Float32) -> HeadAnswer:
     """
     trace = _two_stage(trace)
     heads: Any = module.roi_heads
-    own = trace.rpn.proposals
-    rows = torch.from_numpy(np.array(box, np.float32)[None]).to(own.device, own.dtype)
-    size = trace.pyramid.size
-    crops = heads.box_roi_pool(trace.pyramid.features, [rows], [size])
-    logits, deltas = heads.box_predictor(heads.box_head(crops))
-    decoded = clip_boxes_to_image(heads.box_coder.decode(deltas, [rows]), size)
+    rows, logits, deltas = _second_stage(heads, trace, np.array(box, np.float32)[None])
+    decoded = clip_boxes_to_image(heads.box_coder.decode(deltas, [rows]), trace.pyramid.size)
     back = trace.pyramid.frame.inverse()
     return HeadAnswer(_plain(F.softmax(logits, -1)[0]), back.boxes(_plain(decoded.reshape(-1, 4))))
+
+
+@torch.no_grad()
+def detect_on(module: nn.Module, trace: Trace, boxes: Float32) -> Detections:
+    """Fast R-CNN (Girshick 2015): the network's second stage on boxes from elsewhere.
+
+    Its pooling, head, thresholds and suppression are its own; its RPN has no part in it.
+
+    Args:
+        module: A two-stage detector.
+        trace: Its own, for the feature maps.
+        boxes: (N, 4) float32 in the photo's pixels.
+
+    Raises:
+        ExplorerError: When the network is no two-stage detector of torchvision's kind.
+    """
+    trace = _two_stage(trace)
+    heads: Any = module.roi_heads
+    frame, size = trace.pyramid.frame, trace.pyramid.size
+    rows, logits, deltas = _second_stage(heads, trace, frame.boxes(boxes))
+    found, scores, labels = heads.postprocess_detections(logits, deltas, [rows], [size])
+    return Detections(
+        frame.inverse().boxes(_plain(found[0])),
+        labels[0].cpu().numpy().astype(np.int64),
+        _plain(scores[0]),
+    )
+
+
+def _second_stage(heads: Any, trace: TwoStage, boxes: Float32) -> tuple[Tensor, Tensor, Tensor]:
+    """(N, 4) boxes of the transformed image as a tensor, their logits and their deltas."""
+    own = trace.rpn.proposals
+    rows = torch.from_numpy(boxes).to(own.device, own.dtype)
+    crops = heads.box_roi_pool(trace.pyramid.features, [rows], [trace.pyramid.size])
+    logits, deltas = heads.box_predictor(heads.box_head(crops))
+    return rows, logits, deltas

@@ -6,22 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from explorer.vision.classic.edge_boxes import (
-    Edges,
-    edge_boxes,
-    gradient_edges,
-    thinned,
-)
-from explorer.vision.classic.proposals import (
-    METHODS,
-    Proposals,
-    box_statistics,
-    fixed_boxes,
-    grid,
-    propose,
-    straddling,
-)
 from explorer.vision.detection.boxes import iou_matrix
+from explorer.vision.proposals.baselines import box_statistics, fixed_boxes
+from explorer.vision.proposals.edge_boxes import Edges, edge_boxes, gradient_edges, thinned
+from explorer.vision.proposals.methods import METHODS, Proposals, propose
+from explorer.vision.proposals.windows import about, apart, box_sums, cells, grid, integral
 
 
 def disc(height: int = 160, width: int = 200) -> np.ndarray:
@@ -31,6 +20,10 @@ def disc(height: int = 160, width: int = 200) -> np.ndarray:
     return pixels
 
 
+LOOK = [
+    "selective search", "Edge Boxes", "BING", "objectness", "Rahtu", "Randomized Prim",
+    "Felzenszwalb",
+]  # fmt: skip
 DISC = np.array([[75, 35, 146, 106]], np.float32)
 
 
@@ -54,7 +47,7 @@ def test_boxes_lie_on_the_photo_in_order(name: str) -> None:
     assert METHODS[name].looks != np.array_equal(dark.boxes, found.boxes)
 
 
-@pytest.mark.parametrize("name", ["selective search", "Edge Boxes", "objectness", "Felzenszwalb"])
+@pytest.mark.parametrize("name", LOOK)
 def test_those_that_look_find_the_disc(name: str) -> None:
     found = propose(name, disc(), 100)
     assert iou_matrix(DISC, found.boxes).max() > 0.65
@@ -72,14 +65,6 @@ def test_odd_photos_do_no_harm(name: str, shape: tuple[int, int]) -> None:
     found = propose(name, np.full((*shape, 3), 90, np.uint8), 20)
     assert found.boxes.shape[1] == 4
     assert (found.boxes <= np.array([shape[1], shape[0]] * 2)).all()
-
-
-def test_a_superpixel_cut_in_halves_straddles_most() -> None:
-    labels = np.zeros((4, 8), np.int32)
-    labels[:, 4:] = 1
-    boxes = np.array([[0, 0, 4, 4], [0, 0, 8, 4], [2, 0, 6, 4], [0, 0, 5, 4]], np.float32)
-    # third: 8 of 16 inside and outside, twice; fourth: 4 of the second's 16 inside, of 20
-    np.testing.assert_allclose(straddling(labels, boxes), [1, 1, 0, 1 - 4 / 20], atol=1e-6)
 
 
 @pytest.mark.parametrize("most", [50, 500, 4000])
@@ -141,3 +126,23 @@ def test_a_wrong_shape_is_named() -> None:
         Proposals(np.zeros((3, 2), np.float32), None, 0.0)
     with pytest.raises(ValueError, match="scores must be"):
         Proposals(np.zeros((3, 4), np.float32), np.zeros(2, np.float32), 0.0)
+
+
+def test_sums_over_boxes_and_the_cells_they_cover() -> None:
+    values = np.arange(12.0).reshape(3, 4)
+    boxes = np.array([[0, 0, 4, 3], [1, 1, 3, 2]])
+    assert box_sums(integral(values), boxes).tolist() == [66, 5 + 6]
+    layered = np.stack([values, values * 2], axis=2)
+    assert box_sums(integral(layered), boxes).tolist() == [[66, 132], [11, 22]]
+    photo = np.array([[0, 0, 40, 30], [9, 9, 11, 11], [39, 29, 40, 30]], np.float32)
+    found = cells(photo, (0.1, 0.1), (3, 4))
+    assert found.tolist() == [[0, 0, 4, 3], [1, 1, 2, 2], [3, 2, 4, 3]]  # at least one cell each
+
+
+def test_boxes_about_their_center_and_apart() -> None:
+    box = np.array([[10, 20, 30, 60]], np.float32)
+    assert about(box, 1.5).tolist() == [[5, 10, 35, 70]]
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30]], np.float32)
+    scores = np.array([1, 3, 2], np.float32)
+    assert apart(boxes, scores, 5).tolist() == [1, 2]
+    assert apart(boxes, scores, 1).tolist() == [1]

@@ -1,4 +1,4 @@
-"""Where objects may be: the proposals of a dozen methods, one at a time."""
+"""Where objects may be: the proposals of one method, or all methods beside a published table."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.annotations.truth import counting
-from explorer.core.layers import Board, Boxes, Curve, Heat, Layer, Pane, Picture, Plot, Table
+from explorer.core.errors import ExplorerError
+from explorer.core.layers import Board, Boxes, Heat, Layer, Pane, Picture
 from explorer.core.listing import quantity
-from explorer.core.params import Box, Effect, Pick, param
+from explorer.core.params import Box, Effect, FolderRef, NetworkRef, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
+from explorer.views.detection.proposals.charts import State, chosen, plots, tables
+from explorer.views.detection.proposals.comparison import Comparison, compared, figures
+from explorer.views.detection.proposals.table import (
+    bars,
+    numbers,
+    published_table,
+)
+from explorer.views.detection.proposals.table import words as comparison_words
 from explorer.views.shared.anchors import (
     BLUE,
-    GREEN,
-    ORANGE,
     counted,
     passed_layer,
     passed_words,
@@ -32,14 +39,12 @@ from explorer.views.shared.proposals import (
     first_words,
     headed,
     methods_of,
-    object_name,
     order_of,
     proposal_boxes,
     proposals_of,
     readout,
     truth_layers,
 )
-from explorer.vision.classic.proposals import METHODS, Proposals
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.detection.recall import (
     average_recall,
@@ -47,13 +52,15 @@ from explorer.vision.detection.recall import (
     first_ranks,
     recall_by_count,
 )
+from explorer.vision.proposals.methods import METHODS, Proposals
+from explorer.vision.race.networks import TWO_STAGE, has_proposals
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Float32
+    from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
 
 EXPLANATION = r"""
@@ -72,24 +79,58 @@ $$ \mathrm{recall} = \frac{\text{objects found}}{\text{objects}} $$
 
 with $|\cdot|$ for the area.
 
-**From the pixels**
+**The published table.** *Compare: all methods* measures every method that runs here, on the open
+photo or on the photos of a data set, and puts the numbers beside table 1 of Hosang et al. 2016. The
+first 1,000 boxes of a method count.
 
-- *selective search* merges the most similar neighboring regions repeatedly; every region formed
-  gives a box (Uijlings et al. 2013). This is its fast mode; *single* has one color space and one
-  similarity measure, *quality* has many more.
+- *s*: seconds for a photo; the paper's are those of computers of 2014.
+- *repeatability*: the mean IoU of a box with the nearest one on a changed photo (made smaller,
+  blurred, rotated, compressed, brighter or darker; the middle strength of each, see *Proposal
+  recall*).
+- *recall*: AR, twice the area under the recall for IoU from 0.5 to 1.
+- *detection*: **AP50**, the mean over the classes of the average precision at IoU 0.5 (VOC's rules)
+  when the boxes go through the second stage of a Faster R-CNN in place of its own proposals. That
+  is Fast R-CNN (Girshick 2015). The head was trained with its RPN's boxes, so RPN has an advantage.
+
+The paper's grades run from $\cdot$ (poorest) over one and two to three stars; a dash means no data.
+Methods without a maintained package (CPMC, Endres, Geodesic, MCG, Rantalankila, Rigor) have their
+published row only. A few objects of one photo say little about a method: choose a data set.
+
+**Windows that are scored**
+
 - *Edge Boxes* counts the contours that lie wholly inside a box (Zitnick & Dollar 2014). The paper
   uses structured edges from a trained random forest, which does not ship with OpenCV; here they are
   thinned gradients, which separate texture from outlines less well. Expect a lower recall than the
   paper's.
-- *objectness* is one term of Alexe et al. 2012 (section 3.4): few superpixels should straddle the
-  border of a window (below). It ranks 10,000 windows. The complete measure and BING need trained
-  parameters that no maintained package ships.
-- *Felzenszwalb* (Felzenszwalb & Huttenlocher 2004) and *SLIC* (Achanta et al. 2012): a box around
-  every superpixel, from a few large ones to many small ones.
+- *BING* (Cheng et al. 2014) resizes the photo such that a window is $8 \times 8$ and scores it by a
+  template on the gradient's magnitude. The template is a weighted sum of two templates of $\pm 1$
+  ($a_j^{+}$ has their ones, $\beta_j$ is the weight) and the gradient is cut to its first four bits
+  ($b_k$), so that a score is a few bit counts:
 
-The objectness of a window $w$, with $s$ for the superpixels:
+$$ \begin{aligned} s &= \sum_j \beta_j \sum_k 2^{8-k} c_{jk} \\
+c_{jk} &= 2 \langle a_j^{+}, b_k \rangle - |b_k| \end{aligned} $$
+
+- *objectness* (Alexe et al. 2012) multiplies the likelihoods of four cues: saliency at several
+  scales, color contrast with the surroundings, edges near the border, and superpixels that do not
+  straddle it. It ranks 10,000 windows. The last cue of a window $w$, with $s$ for the superpixels:
 
 $$ 1 - \sum_s \frac{\min(|s \, \setminus \, w|, \, |s \, \cap \, w|)}{|w|} $$
+
+- *Rahtu* (Rahtu et al. 2011) ranks windows around one to three superpixels that touch, by
+  straddling, superpixel boundaries and edges along the sides, and symmetry.
+
+The template, likelihoods and weights of these three and of *Randomized Prim* were fitted by this
+program to photos with boxes, not by the papers' authors.
+
+**Superpixels that are grouped**
+
+- *selective search* merges the most similar neighboring regions repeatedly; every region formed
+  gives a box (Uijlings et al. 2013). This is its fast mode with 8 hierarchies; *single* has one
+  color space and one combination of similarity terms, *quality* has 80 hierarchies.
+- *Randomized Prim* (Manen et al. 2013) grows random trees of superpixels. Neighbors join with a
+  probability in proportion to how alike they are in color, border and size.
+- *Felzenszwalb* (Felzenszwalb & Huttenlocher 2004) and *SLIC* (Achanta et al. 2012): a box around
+  every superpixel, from a few large ones to many small ones.
 
 **Independent of the photo** (baselines)
 
@@ -106,20 +147,57 @@ Photos are first resized to at most 640 pixels on the longer side for all but th
 measured in this run on this computer.
 
 **Sources.** Hosang, Benenson, Dollar and Schiele 2016, *What makes for effective detection
-proposals?*, section 2, reviews most of these methods and the baselines.
+proposals?*, section 2 (methods and baselines), table 1 (the published rows), sections 3 to 5
+(repeatability, recall, detection); Cheng, Zhang, Lin and Torr 2014, *BING*, equations 4 to 6.
 """
 
+ONE, ALL = "one method", "all methods"
 BOXES, COVERAGE, BOTH = "boxes", "coverage", "both"
-MOST_ROWS = 100
+
+
+def _all(params: Params, _info: NetworkInfo | None) -> bool:
+    return params.compare == ALL
+
+
+def _two_stage(info: NetworkInfo | None) -> bool:
+    return info is not None and has_proposals(info)
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
     """See the help of each."""
 
+    compare: str = param(
+        ONE, "Compare",
+        "One method on the photo, or all methods measured beside the published table.",
+        choices=(ONE, ALL),
+    )  # fmt: skip
     method: str = param(
-        next(iter(METHODS)), "Method", "The proposal method. RPN needs a two-stage detector.",
+        next(iter(METHODS)), "Method",
+        "The proposal method whose boxes are drawn. RPN needs a two-stage detector.",
         choices=methods_of,
+    )  # fmt: skip
+    folder: FolderRef | None = param(
+        None, "Data set",
+        "Photos with COCO, Pascal VOC or YOLO annotations that the methods are measured on. By "
+        "default the open photo with its ground truth.",
+        when=_all,
+    )  # fmt: skip
+    photos: int = param(
+        10, "Max. photos", "At most this many photos of the data set.", low=1, high=500, log=True,
+        when=lambda params, _: params.compare == ALL and params.folder is not None,
+    )  # fmt: skip
+    repeat: bool = param(
+        True, "Repeatability",
+        "Also measures every method on five changed forms of each photo, which takes longest.",
+        when=_all,
+    )  # fmt: skip
+    detector: NetworkRef = param(
+        TWO_STAGE, "Two-stage detector",
+        "Its second stage detects objects on the boxes of every method, because the chosen network "
+        "has none.",
+        tasks=frozenset({"detection"}),
+        when=lambda params, info: _all(params, info) and not _two_stage(info),
     )  # fmt: skip
     top: int = param(
         50, "Top boxes", "How many of the top-ranked boxes are drawn and counted.",
@@ -160,31 +238,30 @@ class Params:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """The proposals of one method."""
+    """The proposals of one method, and what was measured of all; None = nothing was asked."""
 
     photo: Picture
     method: str
     found: Proposals
+    comparison: Comparison | None = None
     cache: DrawCache = field(default_factory=DrawCache)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class State:
-    """`rows` of the proposals that count (one level or all); `table` is `covered` of them.
-
-    `best` (G,) is each object's best IoU with the top ones and `owners` (G,) its place in `rows`.
-    """
-
-    rows: NDArray[np.intp]
-    top: int
-    table: Float32
-    best: Float32
-    owners: NDArray[np.int64]
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     found = proposals_of(scene, params.method, params.most)
-    yield Step(Result(photo_of(scene), params.method, found))
+    result = Result(photo_of(scene), params.method, found)
+    if params.compare == ONE:
+        yield Step(result)
+        return
+    own = scene.network
+    detector = own if has_proposals(own.info) else scene.network_of(params.detector)
+    if detector.info.untrained and detector is not own:
+        raise ExplorerError(
+            f"{detector.info.title} has no trained weights here.", "Choose another detector."
+        )
+    steps = compared(scene, detector, params.folder, params.photos, repeat=params.repeat)
+    for step in steps:
+        yield Step(replace(result, comparison=step.value), step.done, step.total, step.note)
 
 
 def draw(result: Result, params: Params) -> Board:
@@ -204,11 +281,27 @@ def draw(result: Result, params: Params) -> Board:
         "image", size_of(result.photo), tuple(layers), title,
         readout=readout(found, shown, params.truth),
     )  # fmt: skip
+    if result.comparison is not None:
+        return _comparison_board(result, result.comparison, pane, marked)
     return Board(
         panes=(pane,),
-        plots=_plots(result, params, state),
-        tables=_tables(result, params, state),
+        plots=plots(result, params, state),
+        tables=tables(result, params, state),
         summary=_summary(result, params, state) + passed_words(marked),
+    )
+
+
+def _comparison_board(
+    result: Result, known: Comparison, pane: Pane, marked: tuple[Box, ...]
+) -> Board:
+    key = ("figures", marked, known.done, len(known.samples))
+    measured = result.cache.get(key, lambda: figures(known, marked))
+    return Board(
+        panes=(pane,),
+        plots=bars(measured),
+        tables=(published_table(measured),),
+        summary=comparison_words(known, measured, len(counting(marked))) + passed_words(marked),
+        notes=known.notes,
     )
 
 
@@ -219,7 +312,13 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     `levels` (N,) where there are some; `method`, `order`; with ground truth `truth` (G, 4),
     `best_iou` (G,) with the top boxes, `rank` (G,) of the first box that finds each object (0 =
     none) and `recall` (N + 1,) of the first 0 … N. Difficult objects and crowds are no part of it.
+
+    Of all methods, `table_methods` are the R rows; `table_seconds`, `table_repeatability`,
+    `table_recall` (AR) and `table_precision` (AP50) are (R,) float64 measured here, NaN where
+    nothing is known; `published_seconds` (R,) and the grades `published_repeatability`,
+    `published_recall`, `published_detection` (R,) from 0 to 3, -1 = no data.
     """
+    truth = params.truth
     params = replace(params, truth=counting(params.truth))
     state, found = _state(result, params), result.found
     answer: dict[str, Any] = {
@@ -234,6 +333,8 @@ def data(result: Result, params: Params) -> dict[str, Any]:
         answer["best_iou"] = state.best
         answer["rank"] = first_ranks(state.table, params.iou)
         answer["recall"] = recall_by_count(state.table, params.iou)
+    if result.comparison is not None:
+        answer |= numbers(figures(result.comparison, truth))
     return answer
 
 
@@ -260,106 +361,12 @@ def _coverage(result: Result, params: Params, shown: NDArray[np.intp]) -> Heat:
     )
 
 
-def _chosen(result: Result, params: Params) -> int | None:
-    row = params.selected
-    return row if row is not None and 0 <= row < len(result.found.boxes) else None
-
-
 def _selected(result: Result, params: Params) -> list[Layer]:
-    row = _chosen(result, params)
+    row = chosen(result, params)
     if row is None:
         return []
     box = result.found.boxes[row : row + 1]
     return [Boxes(box, same(BLUE, 1), width=3.0, fill=0.12, selectable=False, name="selected")]
-
-
-def _tables(result: Result, params: Params, state: State) -> tuple[Table, ...]:
-    tables = []
-    row = _chosen(result, params)
-    if row is not None:
-        tables.append(_box_table(result, params, row))
-    if params.truth:
-        tables.append(_object_table(params, state))
-    tables.append(_proposal_table(result, params, state))
-    return tuple(tables)
-
-
-def _box_table(result: Result, params: Params, row: int) -> Table:
-    found = result.found
-    x0, y0, x1, y1 = found.boxes[row].tolist()
-    rows: list[tuple[str, str]] = [("rank", f"{row + 1} of {counted(len(found.boxes))}")]
-    if found.scores is not None:
-        rows.append(("score", f"{found.scores[row]:.4f}"))
-    if found.levels is not None:
-        rows.append(("pyramid level", str(int(found.levels[row]) + 1)))
-    rows += [
-        ("corners", f"{x0:.1f}, {y0:.1f}, {x1:.1f}, {y1:.1f}"),
-        ("size", f"{x1 - x0:.1f} x {y1 - y0:.1f} px"),
-    ]
-    overlaps = iou_matrix(truth_boxes(params.truth), found.boxes[row : row + 1])
-    for number, overlap in enumerate(overlaps[:, 0]):
-        rows.append((f"IoU with {object_name(params.truth, number)}", f"{overlap:.3f}"))
-    return Table("box", ("", "this box"), tuple(rows), title="Selected box")
-
-
-def _object_table(params: Params, state: State) -> Table:
-    """Which objects are found at which IoU by which rank, among all boxes."""
-    marks = (0.5, 0.7, 0.9)
-    ranks = [first_ranks(state.table, mark) for mark in marks]
-    rows: list[tuple[str | int | float, ...]] = []
-    for number, box in enumerate(params.truth):
-        size = f"{box.x1 - box.x0:.0f} x {box.y1 - box.y0:.0f}"
-        places = tuple(f"#{rank[number]}" if rank[number] else "never" for rank in ranks)
-        best = round(float(state.best[number]), 3)
-        rows.append((object_name(params.truth, number), size, best, *places))
-    columns = ("object", "size", "best IoU", *(f"IoU {mark} by" for mark in marks))
-    return Table("objects", columns, tuple(rows), title="Objects")
-
-
-def _proposal_table(result: Result, params: Params, state: State) -> Table:
-    found, shown = result.found, state.rows[: min(state.top, MOST_ROWS)]
-    best = iou_matrix(truth_boxes(params.truth), found.boxes[shown]).max(axis=0, initial=0.0)
-    columns: tuple[str, ...] = ("rank", "size")
-    rows: list[tuple[str | int | float, ...]] = []
-    if found.scores is not None:
-        columns += ("score",)
-    if params.truth:
-        columns += ("best IoU",)
-    for place, row in enumerate(shown):
-        x0, y0, x1, y1 = found.boxes[row].tolist()
-        entry: tuple[str | int | float, ...] = (int(row) + 1, f"{x1 - x0:.0f} x {y1 - y0:.0f}")
-        if found.scores is not None:
-            entry += (round(float(found.scores[row]), 4),)
-        if params.truth:
-            entry += (round(float(best[place]), 3),)
-        rows.append(entry)
-    keys = tuple(int(row) for row in shown)
-    return Table("proposals", columns, tuple(rows), title="Top boxes", layer="proposals", keys=keys)
-
-
-def _plots(result: Result, params: Params, state: State) -> tuple[Plot, ...]:
-    count = len(state.rows)
-    if count == 0:
-        return ()
-    xs, marker = np.arange(1, count + 1, dtype=np.float64), float(state.top)
-    plots = []
-    if params.truth:
-        shares = recall_by_count(state.table, params.iou)[1:]
-        plots.append(
-            Plot(
-                "recall", "Recall", "boxes", f"recall at IoU {params.iou:.2f}",
-                (Curve(xs, shares, color=GREEN),), log_x=True, marker=marker, steers="top",
-            )
-        )  # fmt: skip
-    if result.found.scores is not None:
-        scores = result.found.scores[state.rows].astype(np.float64)
-        plots.append(
-            Plot(
-                "scores", "Scores", "rank", "score", (Curve(xs, scores, color=ORANGE),),
-                log_x=True, marker=marker, steers="top",
-            )
-        )  # fmt: skip
-    return tuple(plots)
 
 
 def _summary(result: Result, params: Params, state: State) -> str:

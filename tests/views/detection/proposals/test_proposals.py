@@ -16,7 +16,7 @@ from explorer.core.layers import Board, Boxes, Heat, Table
 from explorer.core.params import Box
 from explorer.engine.scene import Scene
 from explorer.engine.stages import trace_of
-from explorer.views.detection.proposals import BOTH, VIEW, Params, Result
+from explorer.views.detection.proposals.view import BOTH, VIEW, Params, Result
 from explorer.views.shared.proposals import (
     ALL_RPN,
     NAMES,
@@ -25,7 +25,7 @@ from explorer.views.shared.proposals import (
     methods_of,
     proposals_of,
 )
-from explorer.vision.classic.proposals import METHODS, propose
+from explorer.vision.proposals.methods import METHODS, propose
 from explorer.vision.trace import TwoStage
 from tests.toys import make_network, toy_image, toy_network
 
