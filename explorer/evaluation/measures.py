@@ -157,7 +157,7 @@ class BoxMeasures:
         counts: Ints = np.zeros((self._photos, len(KINDS)), np.int64)
         wrong = kept & (self.error >= 0)
         np.add.at(counts, (self.photo[wrong], self.error[wrong]), 1)
-        np.add.at(counts, (self.object_photo[missed], MISS), 1)
+        counts[:, MISS] = np.bincount(self.object_photo[missed], minlength=self._photos)
         return counts
 
     def missed(self, min_score: float) -> NDArray[np.bool_]:
@@ -238,9 +238,10 @@ def box_measures(
         objects.append((np.full(len(labels), number), labels, there.areas[counted]))
         first += len(labels)
     photo, label, score, *near, error, aim = (np.concatenate(c) for c in zip(*parts, strict=True))
+    object_photo, object_label, area = (np.concatenate(c) for c in zip(*objects, strict=True))
     return BoxMeasures(
         photo, label, score, Nearest(*near[:3]), Nearest(*near[3:]), error.astype(np.int8), aim,
-        *(np.concatenate(c) for c in zip(*objects, strict=True)),
+        object_photo, object_label, area,
     )  # fmt: skip
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from explorer.core.network_info import NetworkSpec
     from explorer.engine.engine import Engine
     from explorer.evaluation.cases import Source
@@ -147,7 +149,8 @@ def _halves(work: Work) -> tuple[Work, Work]:
 
 def _joined(first: Work, second: Work) -> Checkpoint:
     """What a later run of `_halves` needs; of a half that has not begun what was resumed from."""
-    content, arrays = {}, {}
+    content: dict[str, Any] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for name, half in zip(_HALVES, (first, second), strict=True):
         state = half.checkpoint() or half.resumed
         if state is not None:

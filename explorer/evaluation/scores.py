@@ -252,8 +252,8 @@ class Boxes:
         if not voc:  # nothing that counts is there: the reference gives -1 for every metric
             return {}, {}
         figures = _coco_figures(coco) | {"AR1": coco.ar1, "AR10": coco.ar10}
-        for size, (ap, ar) in coco.by_size.items():
-            figures[f"AP_{size}"], figures[f"AR_{size}"] = ap, ar
+        figures |= {f"AP_{size}": ap for size, (ap, _) in coco.by_size.items()}
+        figures |= {f"AR_{size}": ar for size, (_, ar) in coco.by_size.items()}
         figures["voc_AP"] = _mean([area.every_point for area in voc.values()])
         if self._eleven_point:
             figures["voc_AP_11"] = _mean([area.eleven_point for area in voc.values()])

@@ -84,10 +84,8 @@ def test_matches_at_any_threshold_are_those_of_each_photo() -> None:
             cover = overlaps(sorted_.xyxy, there.xyxy, there.crowd)
             taken = claimed(cover, there.passed, there.crowd, iou)
             counted = np.cumsum(~there.passed) - 1 + first
-            wanted = (
-                np.where(taken >= 0, counted[taken.clip(min=0)], taken) if len(counted) else taken
-            )
-            assert any_class[mine].tolist() == wanted.tolist()
+            wanted = [int(counted[place]) if place >= 0 else place for place in taken.tolist()]
+            assert any_class[mine].tolist() == wanted
             first += int((~there.passed).sum())
 
 

@@ -53,8 +53,8 @@ def test_a_circle_has_a_sector_for_every_kind() -> None:
         *(count / total for count in counts.values()), 0.0
     ], atol=0.01)  # fmt: skip
     shown = [layer.text for layer in pane.layers if isinstance(layer, Text)]
-    assert f"Correct {counts['Correct'] / total:.1%}" in shown
-    assert f"One\n{total} detections" in shown
+    assert f"Correct {counts['Correct'] / total:.0%}" in shown
+    assert f"One: {total}" in shown
     assert pane.readout is not None
     just_right_of_the_top = pane.readout(PIE / 2 + 1, HEAD + 40)
     assert just_right_of_the_top.startswith(f"Correct: {counts['Correct']} of {total}")
@@ -75,7 +75,10 @@ def test_two_detectors_stand_side_by_side() -> None:
     curves = next(plot for plot in board.plots if plot.name == "precision_recall").curves
     assert [curve.label for curve in curves] == ["One", "Two"]
     assert rows(board, "figures")["AP"][:2] == (0.5, 0.5)
-    assert "background among the highest-scoring detections: One " in board.summary
+    counts = [one.measures.kinds_of_best() for one in (two(), two().other)]  # type: ignore[union-attr]
+    shares = [f"{count['Bkg'] / sum(count.values()):.1%}" for count in counts]
+    assert board.summary.startswith("One and Two on data: AP 50.0% and 50.0%; errors of the ")
+    assert f"detections: background {' and '.join(shares)}, localization " in board.summary
     content = data(two(), Params())
     assert content["compared_with"]["errors"].keys() == set(KINDS)
 

@@ -309,7 +309,7 @@ def _precision_recall(report: Report, measures: BoxMeasures, iou: float, label: 
         wanted = frequent[:MOST_CURVES] if label is None else [label]
         curves = class_curves(report, measures, iou, wanted)
         cut = label is None and len(frequent) > MOST_CURVES
-        more = f", the {MOST_CURVES} most frequent classes" if cut else ""
+        more = f" ({MOST_CURVES} most frequent classes)" if cut else ""
     return Plot("precision_recall", f"Precision and recall at IoU {iou:.2f}{more}", "recall",
                 "precision", curves)  # fmt: skip
 

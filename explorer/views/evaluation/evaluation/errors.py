@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 PIE = 400.0
 """The side of the square that a pie stands in."""
 
-RADIUS, HEAD = 160.0, 56.0
+RADIUS, HEAD = 172.0, 44.0
 """Of a pie, and the room above it."""
 
-_NAMED_INSIDE, _NAMED = 0.07, 0.015
+_NAMED_INSIDE, _NAMED = 0.06, 0.02
 """From these fractions on a part is named inside its sector, and named at all."""
 
 CORRECT = "Correct"
@@ -106,18 +106,16 @@ def _turn(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]
 
 def _words(place: int, title: str, counts: dict[str, int]) -> list[Layer]:
     center, total = (place + 0.5) * PIE, sum(counts.values())
-    found: list[Layer] = [
-        Text(f"{title}\n{total:,} detections", (center, 4.0), size=10.0, anchor=(0.5, 0.0))
-    ]
+    found: list[Layer] = [Text(f"{title}: {total:,}", (center, 4.0), size=11.0, anchor=(0.5, 0.0))]
     start = 0.0
     for name, count in counts.items():
         share = count / max(total, 1)
         middle, start = (start + share / 2) * 2 * np.pi, start + share
         if share < _NAMED:
             continue
-        far = RADIUS * (0.66 if share >= _NAMED_INSIDE else 1.08)
+        far = RADIUS * (0.66 if share >= _NAMED_INSIDE else 1.02)
         at = (center + far * np.sin(middle), (HEAD + PIE) / 2 - far * np.cos(middle))
-        found.append(Text(f"{name} {percent(share)}", at, size=9.0, anchor=(0.5, 0.5), name="part"))
+        found.append(Text(f"{name} {share:.0%}", at, size=10.0, anchor=(0.5, 0.5), name="part"))
     return found
 
 
@@ -220,13 +218,20 @@ def sizes_table(report: Report, min_score: float, iou: float, label: int | None)
     return Table("by_size", columns, tuple(rows), title="By size")
 
 
-def answer(report: Report) -> str:
-    """How many background errors two detectors have among their highest-scoring detections."""
+def against(report: Report) -> str:
+    """Two detectors in a line: their AP, and what errors their highest-scoring detections are."""
     both = detectors(report)
     if len(both) < 2:
         return ""
-    words = []
-    for one, measures in both:
-        counts = _best(measures)
-        words.append(f"{one.title} {percent(counts['Bkg'] / max(sum(counts.values()), 1))}")
-    return f"background among the highest-scoring detections: {', '.join(words)}"
+    first, second = (one.figures for one, _ in both)
+    words = [
+        f"{key} {percent(first[key])} and {percent(second[key])}"
+        for key in ("AP", "AP50")
+        if key in first and key in second
+    ]
+    counts = [_best(measures) for _, measures in both]
+    errors = []
+    for kind, name in (("Bkg", "background"), ("Loc", "localization")):
+        shares = [percent(count[kind] / max(sum(count.values()), 1)) for count in counts]
+        errors.append(f"{name} {' and '.join(shares)}")
+    return f"{', '.join(words)}; errors of the highest-scoring detections: {', '.join(errors)}"

@@ -34,9 +34,8 @@ OPENED_WITH = {
 
 def figures_table(report: Report) -> Table:
     """The metrics with their meanings, of both networks where two are compared."""
-    columns, others = ("value",), []
-    if report.other is not None:
-        columns, others = (report.title, report.other.title), [report.other]
+    others = [] if report.other is None else [report.other]
+    columns = (report.title, *(other.title for other in others)) if others else ("value",)
     rows = tuple(
         (key, value, *(other.figures.get(key, "") for other in others), FIGURES[key])
         for key, value in report.figures.items()

@@ -20,7 +20,7 @@ from explorer.evaluation.report import counted, sentences
 from explorer.evaluation.run import Wish, compare
 from explorer.views.evaluation.evaluation import charts
 from explorer.views.evaluation.evaluation.errors import (
-    answer,
+    against,
     errors_table,
     pies_pane,
     sizes_table,
@@ -296,11 +296,10 @@ def page(report: Report, params: Params) -> Board:
 
 
 def _summary(report: Report) -> str:
-    figures = report.headline() or "no metric yet"
-    if report.other is not None and report.other.figures:
-        figures += f"; {report.other.title}: {report.other.headline()}"
-    parts = (f"{report.title} on {report.data}: {figures}", answer(report), counted(report))
-    return " · ".join(part for part in parts if part)
+    title, figures = report.title, report.headline() or "no metric yet"
+    if report.other is not None and (both := against(report)):
+        title, figures = f"{title} and {report.other.title}", both
+    return f"{title} on {report.data}: {figures} · {counted(report)}"
 
 
 def data(report: Report, params: Params) -> dict[str, Any]:
