@@ -113,8 +113,9 @@ def _figure(board: Board, title: str, width: float) -> str:
     from explorer.render.vector.svg import svg_bytes
 
     drawing = render_figure(board, FigureSize(width))
-    svg = base64.b64encode(svg_bytes(drawing, title=title, metadata="{}")).decode("ascii")
-    return f'<img alt="{escape(title)}" src="data:image/svg+xml;base64,{svg}">'
+    svg = svg_bytes(drawing, title=title, metadata="{}", letters=False)  # a screen has Arial's
+    data = base64.b64encode(svg).decode("ascii")
+    return f'<img alt="{escape(title)}" src="data:image/svg+xml;base64,{data}">'
 
 
 def _table(table: Table) -> str:
