@@ -156,8 +156,32 @@ class HeadAnswer:
 
 
 @torch.no_grad()
+def run_heads(module: nn.Module, trace: Trace, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """The network's own pooling, head and predictor on any boxes, by the features of its trace.
+
+    Args:
+        module: A two-stage detector.
+        trace: Its own.
+        boxes: (N, 4) in pixels of the network's transformed image, as proposals are.
+
+    Returns:
+        (N, K) probabilities, class 0 is the background, and (N, K, 4) the boxes refined for each
+        class and clipped, in pixels of the transformed image.
+
+    Raises:
+        ExplorerError: When the network is no two-stage detector of torchvision's kind.
+    """
+    trace = _two_stage(trace)
+    heads: Any = module.roi_heads
+    size = trace.pyramid.size
+    crops = heads.box_roi_pool(trace.pyramid.features, [boxes], [size])
+    logits, deltas = heads.box_predictor(heads.box_head(crops))
+    decoded = clip_boxes_to_image(heads.box_coder.decode(deltas, [boxes]), size)
+    return F.softmax(logits, -1), decoded.reshape(len(boxes), -1, 4)
+
+
 def run_head(module: nn.Module, trace: Trace, box: Float32) -> HeadAnswer:
-    """The network's own pooling, head and predictor on one box, by the features of its trace.
+    """As `run_heads`, on one box.
 
     Args:
         module: A two-stage detector.
@@ -167,13 +191,8 @@ def run_head(module: nn.Module, trace: Trace, box: Float32) -> HeadAnswer:
     Raises:
         ExplorerError: When the network is no two-stage detector of torchvision's kind.
     """
-    trace = _two_stage(trace)
-    heads: Any = module.roi_heads
-    own = trace.rpn.proposals
+    own = _two_stage(trace).rpn.proposals
     rows = torch.from_numpy(np.array(box, np.float32)[None]).to(own.device, own.dtype)
-    size = trace.pyramid.size
-    crops = heads.box_roi_pool(trace.pyramid.features, [rows], [size])
-    logits, deltas = heads.box_predictor(heads.box_head(crops))
-    decoded = clip_boxes_to_image(heads.box_coder.decode(deltas, [rows]), size)
+    probabilities, moved = run_heads(module, trace, rows)
     back = trace.pyramid.frame.inverse()
-    return HeadAnswer(_plain(F.softmax(logits, -1)[0]), back.boxes(_plain(decoded.reshape(-1, 4))))
+    return HeadAnswer(_plain(probabilities[0]), back.boxes(_plain(moved[0])))
