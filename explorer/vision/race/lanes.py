@@ -237,12 +237,19 @@ def two_stage_parts(module: nn.Module) -> dict[str, tuple[nn.Module, ...]]:
     """By stage, the modules of a detector of the R-CNN family whose forwards count for it."""
     whole: Any = module
     heads = whole.roi_heads
+    branches = [  # those of masks and keypoints, where it has them
+        (pool, head, predictor)
+        for kind in ("box", "mask", "keypoint")
+        if (pool := getattr(heads, f"{kind}_roi_pool", None)) is not None
+        and (head := getattr(heads, f"{kind}_head", None)) is not None
+        and (predictor := getattr(heads, f"{kind}_predictor", None)) is not None
+    ]
     return {
         "resize": (whole.transform,),
         "network": (whole.backbone,),
         "proposals": (whole.rpn,),
-        "pooling": (heads.box_roi_pool,),
-        "head": (heads.box_head, heads.box_predictor),
+        "pooling": tuple(pool for pool, *_ in branches),
+        "head": tuple(part for _, *parts in branches for part in parts),
     }
 
 
@@ -258,8 +265,9 @@ def single_stage_parts(module: nn.Module) -> dict[str, tuple[nn.Module, ...]]:
     """The same of a single-stage detector."""
     parts: dict[str, tuple[nn.Module, ...]] = {"resize": (), "network": (), "head": ()}
     for name, part in module.named_children():
-        if name == "body":  # of our YOLOs, which call its stages one by one
-            parts["network"] += tuple(part.children())
+        if name == "body":  # of our YOLOs, which call its layers and stages one by one
+            for layer in part.children():
+                parts["network"] += tuple(layer.children()) or (layer,)
         else:
             parts[{"transform": "resize", "backbone": "network"}.get(name, "head")] += (part,)
     return parts

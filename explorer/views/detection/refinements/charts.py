@@ -16,7 +16,6 @@ from explorer.views.shared.anchors import (
     BLUE,
     GRAY,
     GREEN,
-    ORANGE,
     passed_layer,
     same,
     truth_boxes,
@@ -25,7 +24,7 @@ from explorer.views.shared.before_after.changes import COLORS, UNCHANGED, change
 from explorer.views.shared.before_after.outputs import Found
 from explorer.views.shared.before_after.pairs import KEPT, LOST, NEW, OTHER
 from explorer.views.shared.common import size_of
-from explorer.views.shared.matches import average_precision, matches
+from explorer.views.shared.matches import YELLOW, average_precision, matches
 from explorer.vision.race.published import REFINED, RESNET
 
 if TYPE_CHECKING:
@@ -140,12 +139,12 @@ def _moves(found: Compared) -> list[Layer]:
     lost = [pair for pair in found.change.pairs if pair.kind == LOST]
     old = found.before.found.xyxy[[p.before for p in (*pairs, *lost)]].reshape(-1, 4)
     new = found.after.found.xyxy[[p.after for p in pairs]].reshape(-1, 4)
-    tints = np.concatenate([same(ORANGE, len(pairs)), same(COLORS[LOST], len(lost))])
+    tints = np.concatenate([same(YELLOW, len(pairs)), same(COLORS[LOST], len(lost))])
     ends = [(boxes[:, :2] + boxes[:, 2:]) / 2 for boxes in (old[: len(pairs)], new)]
     return [
         Boxes(old, tints, width=1.0, dotted=True, selectable=False, name="plain boxes"),
         Lines(
-            np.concatenate(ends, axis=1).astype(np.float32), same(ORANGE, len(pairs)), arrow=True,
+            np.concatenate(ends, axis=1).astype(np.float32), same(YELLOW, len(pairs)), arrow=True,
             name="moves",
         ),
     ]  # fmt: skip
@@ -233,9 +232,10 @@ def bars(
         if shown:
             return (Plot("ap", "AP at IoU >= 0.50 on this photo", bars=shown, bar_range=(0, 1)),)
     counted = tuple(
-        (f"{name}: {kind}", float(found.count(kind)), GREEN if kind == NEW else COLORS[LOST])
+        (f"{name}: {kind}", found.count(kind), GREEN if kind == NEW else COLORS[LOST])
         for name, found in all_compared.items()
         if name != PLAIN
         for kind in (NEW, LOST)
+        if found.count(kind)
     )
     return (Plot("changes", "New and lost boxes", bars=counted),) if counted else ()

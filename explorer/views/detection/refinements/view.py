@@ -65,10 +65,11 @@ $$ x_0' = W - x_1 \qquad x_1' = W - x_0 $$
   heads are averaged.
 
 **Reading it.** On the left the plain detections, on the right those of the chosen refinement. Green
-boxes are new, red ones are lost, orange ones have another class; a dotted box is where a box was
-before, and the arrow is how its center moved. The first table compares the refinements, the second
-one lists every box. With ground truth there are average precision and TP, FP and FN at an IoU of
-0.5, of this photo alone: use *Evaluation* for a data set.
+boxes are new, red ones are lost, orange ones have another class. A dotted box is where a box was
+before, and the arrow shows how its center moved. More boxes are not always better ones: with ground
+truth there are average precision and TP, FP and FN at an IoU of 0.5, of this photo alone (use
+*Evaluation* for a data set). The first table compares the refinements, the second one lists every
+box.
 
 **Context** is the fifth item of the ResNet paper's list: a feature of the whole photo stands beside
 that of each box. It changes the head, which must be trained with it, so it cannot be switched on in

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,8 +39,9 @@ _UNITS = {
 }  # fmt: skip
 
 WIDTH, HEIGHT = 960.0, 600.0
-LEFT, RIGHT, TOP, BELOW = 84.0, 30.0, 24.0, 64.0
-_GROUND, _LINE, _PAPER_POINT = (30, 33, 38), (70, 75, 84), (150, 156, 166)
+LEFT, RIGHT, TOP, BELOW = 84.0, 30.0, 40.0, 64.0
+_LINE, _PAPER_POINT = (70, 75, 84), (150, 156, 166)
+_GROUND = np.array([[(30, 33, 38)]], np.uint8)
 TICKS = (1, 2, 5)
 
 
@@ -92,7 +93,7 @@ def scatter(networks: Sequence[Measured], axis: str, task: str, *, published: bo
     top = 100.0 if not spots else min(100.0, 10 * math.ceil(max(s.y for s in spots) / 10 + 0.3))
     place = _Axes(xs, top)
     layers: list[Layer] = [
-        Picture(np.array([[_GROUND]], np.uint8), (0.0, 0.0, WIDTH, HEIGHT), name="ground"),
+        Picture(_GROUND, (0.0, 0.0, WIDTH, HEIGHT), name="ground"),
         *place.grid(),
     ]
     for own, radius in ((False, 4.0), (True, 8.0)):
@@ -106,10 +107,11 @@ def scatter(networks: Sequence[Measured], axis: str, task: str, *, published: bo
                 )
             )  # fmt: skip
     key = ACCURACIES[task][0]
+    meaning = f"{key} [%]; gray: published, mAP on VOC 2007" if published else f"{key} [%]"
     layers += [
         Text(_UNITS[axis], (LEFT + place.width / 2, HEIGHT - 4), size=10.0, plate=False,
              anchor=(0.5, 1.0), name="x axis"),
-        Text(f"{key} [%]", (LEFT + 8, 4), size=10.0, plate=False, name="y axis"),
+        Text(meaning, (LEFT + 8, 4), size=10.0, plate=False, name="y axis"),
     ]  # fmt: skip
     if not any(spot.own for spot in spots):
         words = "No accuracy is known: choose a data set." if networks else "Nothing measured yet"
@@ -128,11 +130,12 @@ def scatter(networks: Sequence[Measured], axis: str, task: str, *, published: bo
 
 def _spots(networks: Sequence[Measured], axis: str) -> list[Spot]:
     found = []
+    mixed = len({one.accuracy[1] for one in networks if one.accuracy is not None}) > 1
     for one, tint in zip(networks, colors_of(len(networks)), strict=True):
         accuracy = one.accuracy
         if accuracy is not None:
             value, here = accuracy
-            words = one.info.title if here else f"{one.info.title} (card)"
+            words = one.info.title if here or not mixed else f"{one.info.title} (card)"
             found.append(Spot(cost_on(axis, one), 100 * value, words, tint, own=True))
     return found
 
@@ -225,25 +228,33 @@ def photo_pane(photo: Picture, one: Measured) -> Pane:
     return Pane("image", (float(width), float(height)), layers, title=title)
 
 
-def stage_bars(networks: Sequence[Measured]) -> Plot:
-    """Milliseconds by network and stage."""
+def time_bars(networks: Sequence[Measured]) -> Plot:
+    """Milliseconds of every network."""
     tints = colors_of(len(networks))
     bars = tuple(
-        (f"{one.info.title}: {stage}", 1000 * one.stages[stage], tint)
+        (one.info.title, 1000 * one.seconds, tint)
         for one, tint in zip(networks, tints, strict=True)
-        for stage in ALL_STAGES
-        if stage in one.stages
     )
-    return Plot("stages", "Milliseconds by stage, the median run", bars=bars)
+    return Plot("times", "Time per photo, ms", bars=bars)
+
+
+def stage_bars(networks: Sequence[Measured], at: int) -> Plot:
+    """Milliseconds by stage of one of them."""
+    one, tint = networks[at], colors_of(len(networks))[at]
+    bars = tuple((stage, 1000 * one.stages[stage], tint) for stage in _stages((one,)))
+    return Plot("stages", f"Stages of {one.info.title}, ms", bars=bars)
+
+
+def _stages(networks: Sequence[Measured]) -> list[str]:
+    """Those that any of the networks has, in their order."""
+    return [stage for stage in ALL_STAGES if any(stage in one.stages for one in networks)]
 
 
 def measured_table(networks: Sequence[Measured], task: str) -> Table:
-    """One row for every network."""
+    """Size, memory, speed and accuracy of every network."""
     keys = ACCURACIES[task]
-    stages = [stage for stage in ALL_STAGES if any(stage in one.stages for one in networks)]
     rows: list[tuple[str | int | float, ...]] = []
     for one in networks:
-        times = (_rounded(1000 * one.stages[s]) if s in one.stages else "" for s in stages)
         here, card = (
             tuple(round(known[key], 4) if key in known else "" for key in keys)
             for known in (one.figures, one.card)
@@ -252,29 +263,49 @@ def measured_table(networks: Sequence[Measured], task: str) -> Table:
             (
                 one.info.title, f"{one.size[1]} x {one.size[0]}", one.cost.parameters,
                 round(one.cost.flops / 1e9, 3), round(one.cost.weights / 1e6, 2),
-                round(one.cost.activations / 1e6, 2), *times, _rounded(1000 * one.seconds),
-                _rounded(1000 * one.runs[0]), _rounded(1000 * one.runs[-1]), len(one.runs),
-                _rounded(one.fps), *here, one.on or one.note,
-                _rounded(1000 * one.per_photo) if one.per_photo else "", *card, one.answer,
-                one.info.device,
+                round(one.cost.activations / 1e6, 2), _rounded(1000 * one.seconds),
+                _rounded(one.fps), *here, one.on or one.note, *card, one.answer,
             )
         )  # fmt: skip
     columns = (
-        "network", "input", "parameters", "GFLOPs", "weights [MB]", "activations [MB]",
-        *(f"{stage} [ms]" for stage in stages), "all [ms]", "fastest [ms]", "slowest [ms]", "runs",
-        "FPS", *keys, "measured on", "evaluation [ms per photo]", *(f"{key}, card" for key in keys),
-        "top class here", "device",
+        "network", "input", "parameters", "GFLOPs", "weights [MB]", "activations [MB]", "all [ms]",
+        "FPS", *keys, "measured on", *(f"{key}, card" for key in keys), "top class here",
     )  # fmt: skip
-    empty = [
-        at for at, name in enumerate(columns)
-        if name in ("top class here", "measured on", "evaluation [ms per photo]")
-        and all(row[at] == "" for row in rows)
-    ]  # fmt: skip
-    keep = [at for at in range(len(columns)) if at not in empty]
-    return Table(
-        "measured", tuple(columns[at] for at in keep),
-        tuple(tuple(row[at] for at in keep) for row in rows), title="Measured on this machine",
-        swatches=tuple(colors_of(len(networks))),
+    return _without_empty(
+        Table(
+            "measured", columns, tuple(rows), title="Measured here",
+            swatches=tuple(colors_of(len(networks))),
+        )
+    )  # fmt: skip
+
+
+def stages_table(networks: Sequence[Measured]) -> Table:
+    """Milliseconds by network and stage, and how far the runs differ."""
+    stages = _stages(networks)
+    rows = tuple(
+        (
+            one.info.title,
+            *(_rounded(1000 * one.stages[s]) if s in one.stages else "" for s in stages),
+            *(_rounded(1000 * t) for t in (one.seconds, one.runs[0], one.runs[-1])),
+            len(one.runs), _rounded(1000 * one.per_photo) if one.per_photo else "", one.info.device,
+        )
+        for one in networks
+    )  # fmt: skip
+    columns = (
+        "network", *stages, "all", "fastest", "slowest", "runs", "per photo of the data set",
+        "device",
+    )  # fmt: skip
+    return _without_empty(
+        Table("stages", columns, rows, title="Stages", swatches=tuple(colors_of(len(networks))))
+    )
+
+
+def _without_empty(table: Table) -> Table:
+    """The same without columns that are empty in every row."""
+    keep = [at for at in range(len(table.columns)) if any(row[at] != "" for row in table.rows)]
+    return replace(
+        table, columns=tuple(table.columns[at] for at in keep),
+        rows=tuple(tuple(row[at] for at in keep) for row in table.rows),
     )  # fmt: skip
 
 
@@ -311,7 +342,7 @@ def _pipelines() -> Table:
         "method", "training [h]", "speed-up in training", "test [s]", "speed-up", "with search [s]",
         "mAP, VOC 2007", "lecture slides", "source", "hardware",
     )  # fmt: skip
-    return Table("pipelines", columns, rows, title="Published: R-CNN to Faster R-CNN, VGG16")
+    return Table("pipelines", columns, rows, title="Published: R-CNN family, VGG16")
 
 
 def _times(slowest: float | None, own: float | None) -> str | float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,13 +46,11 @@ ACCURACIES: dict[str, tuple[str, ...]] = {
 }
 """By task the metrics that are compared, the first one in the plot; keys of `report.FIGURES`."""
 
-_ON_CARDS: dict[str, tuple[str, ...]] = {
-    "top1": ("top1", "acc@1"), "top5": ("top5", "acc@5"), "AP50": ("AP50",),
-    "AP": ("AP", "box_map"), "mIoU": ("mIoU", "miou"), "pixel_accuracy": ("pixel_acc",),
-    "PCK@0.2": ("PCK@0.2",), "PCK@0.5": ("PCK@0.5",),
-    "localization_error": ("localization_error",),
+_IN_TORCHVISION = {
+    "top1": "acc@1", "top5": "acc@5", "AP": "box_map", "mIoU": "miou",
+    "pixel_accuracy": "pixel_acc",
 }  # fmt: skip
-"""How model cards, and torchvision in percent after the name of the data, call the metrics."""
+"""Its words for metrics, behind the name of the data; its values are in percent."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,6 +115,7 @@ class Data:
     limit: int = 0
 
 
+@lru_cache(maxsize=8)  # forms ask on every change, and files are looked for
 def others_of(info: NetworkInfo) -> tuple[str, ...]:
     """Names of the other networks of the task whose trained weights are on this computer."""
     return tuple(
@@ -176,11 +176,13 @@ def card_of(info: NetworkInfo) -> dict[str, float]:
     entries = [entry for entry in catalog.entries() if entry.name == info.spec.name]
     options = [o for e in entries for o in e.weights if info.spec.weights in (o.name, "")][:1]
     found: dict[str, float] = {}
-    for key in ACCURACIES.get(info.task, ()):
-        for option in options if not info.untrained else ():
-            for name, value in option.metrics:
-                if name.rpartition(" ")[2] in _ON_CARDS[key]:
-                    found.setdefault(key, value / 100 if value > 1 else value)
+    for option in options if not info.untrained else ():
+        for name, value in option.metrics:
+            for key in ACCURACIES[info.task]:
+                if name == key:
+                    found[key] = value
+                elif key in _IN_TORCHVISION and name.endswith(f" {_IN_TORCHVISION[key]}"):
+                    found.setdefault(key, value / 100)
     return found
 
 

@@ -112,7 +112,7 @@ class Params:
         effect=Effect.DRAW, pick=Pick.TRUTH,
     )  # fmt: skip
     shown: str = param(
-        OWN, "Detections of", "Whose output the photo shows.",
+        OWN, "Show", "Whose output the photo shows, and whose stages the bars.",
         effect=Effect.DRAW, choices=lambda info: (OWN, *others_of(info)),
     )  # fmt: skip
     published: bool = param(
@@ -189,15 +189,15 @@ def draw(result: Result, params: Params) -> Board:
     panes = [charts.scatter(networks, params.axis, task, published=published)]
     names = [result.info.spec.name, *(one.info.spec.name for one in networks[1:])]
     wanted = names[0] if params.shown == OWN else params.shown
+    at = names.index(wanted) if wanted in names else 0
     if networks:
-        one = networks[names.index(wanted) if wanted in names else 0]
-        panes.append(_with_truth(charts.photo_pane(result.photo, one), params.truth))
+        panes.append(_with_truth(charts.photo_pane(result.photo, networks[at]), params.truth))
     else:
         panes.append(Pane("image", size_of(result.photo), (result.photo,)))
     tables = charts.published_tables(task)
     if networks:
-        tables = (charts.measured_table(networks, task), *tables)
-    plots = [charts.stage_bars(networks)] if networks else []
+        tables = (charts.measured_table(networks, task), charts.stages_table(networks), *tables)
+    plots = [charts.time_bars(networks), charts.stage_bars(networks, at)] if networks else []
     if task in ("classification", "localization"):
         plots.append(charts.error_bars())
     return Board(
@@ -248,9 +248,12 @@ def _notes(
         notes.append(f"{wanted} is not measured.")
     shown = [one.accuracy for one in networks if one.accuracy is not None]
     if any(not here for _, here in shown):
+        which = (
+            "Points marked as card have" if any(here for _, here in shown) else "All points have"
+        )
         notes.append(
-            "(card): this accuracy is from the network's card and was measured on a data set of "
-            "its own. Choose a data set to measure all of them on the same photos."
+            f"{which} the accuracy of the network's card, each measured on a data set of its own. "
+            "Choose a data set to measure all networks on the same photos."
         )
     return tuple(dict.fromkeys(notes))
 

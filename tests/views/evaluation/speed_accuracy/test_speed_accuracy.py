@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes, Points
+from explorer.core.network_info import NetworkSpec
 from explorer.core.params import Box, FolderRef
 from explorer.core.step import Step
 from explorer.engine.scene import Scene
@@ -42,7 +44,7 @@ def test_the_rows_equal_counts_made_independently(task: str) -> None:
     scene = Scene(network, toy_image())
     result, steps = last(scene, compare=False)
     board = draw(result, Params(compare=False))
-    table = board.tables[0]
+    table, stages = board.tables[:2]
     values = network.preprocess(scene.image.pixels)
     given = values if network.preprocess.batched else [values[0]]
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -54,7 +56,7 @@ def test_the_rows_equal_counts_made_independently(task: str) -> None:
     size = sum(t.numel() * t.element_size() for t in tensors)
     assert column(table, "weights [MB]") == [round(size / 1e6, 2)]
     assert column(table, "input") == [f"{values.shape[-1]} x {values.shape[-2]}"]
-    assert column(table, "runs") == [RUNS]
+    assert column(stages, "runs") == [RUNS]
     (one,) = result.networks
     assert one.seconds == pytest.approx(sum(one.stages.values()))
     assert one.fps == pytest.approx(1 / one.seconds)
@@ -180,3 +182,13 @@ def test_every_published_table_is_shown_for_its_task() -> None:
     assert bars[2][:2] == ("2012 AlexNet", 15.3)
     assert bars[-1][:2] == ("a person", 5.1)
     assert np.all(np.diff([value for _, value, _ in bars[:-1]]) < 0), "better every year"
+
+
+def test_the_metric_of_a_card_is_that_of_boxes_alone() -> None:
+    info = toy_network("detection").info
+    shipped = replace(info, spec=NetworkSpec("lite-fasterrcnn"))
+    assert set(measuring.card_of(shipped)) == {"AP50", "AP"}
+    masks = replace(info, spec=NetworkSpec("lite-maskrcnn"))
+    assert measuring.card_of(masks) == {}, "its card has the AP of masks"
+    zoo = replace(info, spec=NetworkSpec("fasterrcnn_resnet50_fpn"))
+    assert 0.3 < measuring.card_of(zoo)["AP"] < 0.4
