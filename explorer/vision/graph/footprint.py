@@ -71,7 +71,7 @@ class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, weights: Any, inputs: Sequence[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._weights = {tensor.untyped_storage()._cdata for tensor in weights}
-        self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
+        self._alive: dict[int, tuple[Any, int]] = {}
         self.flops = self.peak = 0
         self._take(inputs)
 
@@ -86,10 +86,10 @@ class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _take(self, made: Sequence[Tensor]) -> None:
         for tensor in made:
             storage = tensor.untyped_storage()
-            if storage._cdata not in self._weights:
-                self._alive.setdefault(storage._cdata, (StorageWeakRef(storage), storage.nbytes()))
+            number = storage._cdata
+            if number not in self._weights and number not in self._alive:
+                kept: Any = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
+                self._alive[number] = kept, storage.nbytes()
         # the reference keeps the number of a storage that is gone from being given to a new one
-        self._alive = {
-            number: kept for number, kept in self._alive.items() if not kept[0].expired()
-        }
+        self._alive = {n: kept for n, kept in self._alive.items() if not kept[0].expired()}
         self.peak = max(self.peak, sum(size for _, size in self._alive.values()))

@@ -82,6 +82,7 @@ def run_pass(
     images = values if network.preprocess.batched else [values[0]]
     size = (int(values.shape[-2]), int(values.shape[-1]))
     again: tuple[Detections, ...] = ()
+    limits: tuple[float | None, int | None] = (None, None)
     trace = _followed(module, values[0], frame)
     if trace is not None:
         found = detections_of(trace.output, frame, size)
@@ -92,7 +93,7 @@ def run_pass(
     else:
         found = detections_of(module(images), frame, size)
         own = own_suppression(module, images, frame)
-        candidates, limits = _boxes_only(found), (None, None)
+        candidates = _boxes_only(found)
         if own is not None:
             candidates, limits = _candidates(own[1], own[0]), (own[1].threshold, own[1].most)
     ran = Pass(found, candidates, *limits, again, size)

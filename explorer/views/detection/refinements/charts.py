@@ -137,8 +137,8 @@ def _moves(found: Compared) -> list[Layer]:
     """Where the boxes that have moved were, and arrows between the centers."""
     pairs = [pair for pair in found.kept if found.shift(pair) >= STILL]
     lost = [pair for pair in found.change.pairs if pair.kind == LOST]
-    old = found.before.found.xyxy[[p.before for p in (*pairs, *lost)]].reshape(-1, 4)
-    new = found.after.found.xyxy[[p.after for p in pairs]].reshape(-1, 4)
+    old = found.before.found.xyxy[np.array([p.before for p in (*pairs, *lost)], np.intp)]
+    new = found.after.found.xyxy[np.array([p.after for p in pairs], np.intp)]
     tints = np.concatenate([same(YELLOW, len(pairs)), same(COLORS[LOST], len(lost))])
     ends = [(boxes[:, :2] + boxes[:, 2:]) / 2 for boxes in (old[: len(pairs)], new)]
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -206,9 +207,7 @@ def draw(result: Result, params: Params) -> Board:
 def _all_compared(result: Result, params: Params, least: float) -> dict[str, Compared]:
     look = Look(score=least, iou=params.same_box)
     return {
-        name: result.cache.get(
-            (name, look), lambda variant=variant: charts.compared(result, variant, look)
-        )
+        name: result.cache.get((name, look), partial(charts.compared, result, variant, look))
         for name, variant in result.variants.items()
     }
 

@@ -375,8 +375,10 @@ def _progress() -> Table:
 
 def _ilsvrc() -> Table:
     rows = tuple(
-        (row.year or "", row.name, row.layers or "", row.how, _cell(row.top1), row.top5, row.slides,
-         row.source)
+        (
+            str(row.year or ""), row.name, row.layers or "", row.how, _cell(row.top1), row.top5,
+            row.slides, row.source,
+        )
         for row in CLASSIFIED
     )  # fmt: skip
     columns = (

@@ -158,7 +158,8 @@ def measure(scene: Scene, network: Network, data: Data) -> Generator[str, Any, M
         passes.once()
     size = _size(passes)
     found, answer = _shown(network, passes, pixels)
-    figures, on, per_photo, note = {}, "", 0.0, ""
+    figures: dict[str, float] = {}
+    on, per_photo, note = "", 0.0, ""
     if data.folder:
         yield "accuracy"
         try:
