@@ -57,7 +57,7 @@ PIPELINES = (
     Pipeline(
         "Fast R-CNN", 9.5, 0.32, 1.83, 66.9,
         "Girshick 2015, tables 1 and 4; with search Ren et al. 2015, table 5", K40,
-        "9.5 h, 0.32 s, 2 s with selective search, 66.9%",
+        "9.5 h, 0.32 s (146x), 2 s with selective search (25x), 66.9%",
     ),
     Pipeline(
         "Faster R-CNN", None, None, 0.198, 69.9, FASTER_RCNN, K40,

@@ -38,8 +38,8 @@ _UNITS = {
     MEMORY: "MB, weights and activations",
 }  # fmt: skip
 
-WIDTH, HEIGHT = 960.0, 600.0
-LEFT, RIGHT, TOP, BELOW = 84.0, 30.0, 40.0, 64.0
+WIDTH, HEIGHT = 720.0, 640.0
+LEFT, RIGHT, TOP, BELOW = 72.0, 30.0, 52.0, 72.0
 _LINE, _PAPER_POINT = (70, 75, 84), (150, 156, 166)
 _GROUND = np.array([[(30, 33, 38)]], np.uint8)
 TICKS = (1, 2, 5)
@@ -96,7 +96,7 @@ def scatter(networks: Sequence[Measured], axis: str, task: str, *, published: bo
         Picture(_GROUND, (0.0, 0.0, WIDTH, HEIGHT), name="ground"),
         *place.grid(),
     ]
-    for own, radius in ((False, 4.0), (True, 8.0)):
+    for own, radius in ((True, 8.0), (False, 4.0)):  # labels of the first ones find a place first
         some = [spot for spot in spots if spot.own is own]
         if some:
             layers.append(
@@ -263,8 +263,8 @@ def measured_table(networks: Sequence[Measured], task: str) -> Table:
             (
                 one.info.title, f"{one.size[1]} x {one.size[0]}", one.cost.parameters,
                 round(one.cost.flops / 1e9, 3), round(one.cost.weights / 1e6, 2),
-                round(one.cost.activations / 1e6, 2), _rounded(1000 * one.seconds),
-                _rounded(one.fps), *here, one.on or one.note, *card, one.answer,
+                round(one.cost.activations / 1e6, 2), rounded(1000 * one.seconds),
+                rounded(one.fps), *here, one.on or one.note, *card, one.answer,
             )
         )  # fmt: skip
     columns = (
@@ -285,9 +285,9 @@ def stages_table(networks: Sequence[Measured]) -> Table:
     rows = tuple(
         (
             one.info.title,
-            *(_rounded(1000 * one.stages[s]) if s in one.stages else "" for s in stages),
-            *(_rounded(1000 * t) for t in (one.seconds, one.runs[0], one.runs[-1])),
-            len(one.runs), _rounded(1000 * one.per_photo) if one.per_photo else "", one.info.device,
+            *(rounded(1000 * one.stages[s]) if s in one.stages else "" for s in stages),
+            *(rounded(1000 * t) for t in (one.seconds, one.runs[0], one.runs[-1])),
+            len(one.runs), rounded(1000 * one.per_photo) if one.per_photo else "", one.info.device,
         )
         for one in networks
     )  # fmt: skip
@@ -309,7 +309,7 @@ def _without_empty(table: Table) -> Table:
     )  # fmt: skip
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
     """Three digits, or a whole number from 100 on."""
     return float(round(value)) if value >= 100 else float(f"{value:.3g}")
 
@@ -353,7 +353,7 @@ def _times(slowest: float | None, own: float | None) -> str | float:
 
 def _real_time() -> Table:
     rows = tuple(
-        (row.name, row.trained, row.voc_map, row.fps, _rounded(1000 / row.fps), row.slides,
+        (row.name, row.trained, row.voc_map, row.fps, rounded(1000 / row.fps), row.slides,
          row.source, row.hardware or "each paper's own")
         for row in REAL_TIME
     )  # fmt: skip

@@ -15,6 +15,7 @@ from explorer.core.listing import quantity
 from explorer.core.params import Box, Effect, FolderRef, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
+from explorer.render.numbers import number
 from explorer.views.evaluation.speed_accuracy import charts
 from explorer.views.evaluation.speed_accuracy.measuring import (
     ACCURACIES,
@@ -146,9 +147,9 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     result = Result(photo_of(scene), info)
     total = UNITS * (1 + len(names))
     yield Step(result, 0, total, info.title)
-    for number, name in enumerate((info.spec.name, *names)):
-        going = _measured(scene, "" if number == 0 else name, data)
-        done, end = UNITS * number, UNITS * (number + 1)
+    for place, name in enumerate((info.spec.name, *names)):
+        going = _measured(scene, "" if place == 0 else name, data)
+        done, end = UNITS * place, UNITS * (place + 1)
         try:
             while True:
                 words = next(going)
@@ -157,7 +158,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         except StopIteration as stop:
             result = replace(result, networks=(*result.networks, stop.value))
         except ExplorerError as error:
-            if number == 0:
+            if place == 0:
                 raise
             result = replace(result, failed={**result.failed, name: error.message})
         finally:
@@ -227,7 +228,8 @@ def _summary(networks: tuple[Measured, ...], task: str) -> str:
     fastest = min(networks, key=lambda one: one.seconds)
     words = [
         f"{quantity(len(networks), 'network')} measured",
-        f"fastest {fastest.info.title}, {1000 * fastest.seconds:.3g} ms, {fastest.fps:.3g} FPS",
+        f"fastest {fastest.info.title}, {number(charts.rounded(1000 * fastest.seconds))} ms, "
+        f"{number(charts.rounded(fastest.fps))} FPS",
     ]
     key = ACCURACIES[task][0]
     known = [one for one in networks if key in one.figures]
