@@ -157,8 +157,30 @@ class HeadAnswer:
 
 
 @torch.no_grad()
+def run_heads(module: nn.Module, trace: Trace, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """The network's own pooling, head and predictor on any boxes, by the features of its trace.
+
+    Args:
+        module: A two-stage detector.
+        trace: Its own.
+        boxes: (N, 4) in pixels of the network's transformed image, as proposals are.
+
+    Returns:
+        (N, K) probabilities, class 0 is the background, and (N, K, 4) the boxes refined for each
+        class and clipped, in pixels of the transformed image.
+
+    Raises:
+        ExplorerError: When the network is no two-stage detector of torchvision's kind.
+    """
+    trace = _two_stage(trace)
+    heads: Any = module.roi_heads
+    logits, deltas = _second_stage(heads, trace, boxes)
+    decoded = clip_boxes_to_image(heads.box_coder.decode(deltas, [boxes]), trace.pyramid.size)
+    return F.softmax(logits, -1), decoded.reshape(len(boxes), -1, 4)
+
+
 def run_head(module: nn.Module, trace: Trace, box: Float32) -> HeadAnswer:
-    """The network's own pooling, head and predictor on one box, by the features of its trace.
+    """As `run_heads`, on one box.
 
     Args:
         module: A two-stage detector.
@@ -168,12 +190,10 @@ def run_head(module: nn.Module, trace: Trace, box: Float32) -> HeadAnswer:
     Raises:
         ExplorerError: When the network is no two-stage detector of torchvision's kind.
     """
-    trace = _two_stage(trace)
-    heads: Any = module.roi_heads
-    rows, logits, deltas = _second_stage(heads, trace, np.array(box, np.float32)[None])
-    decoded = clip_boxes_to_image(heads.box_coder.decode(deltas, [rows]), trace.pyramid.size)
+    rows = _rows(_two_stage(trace), np.array(box, np.float32)[None])
+    probabilities, moved = run_heads(module, trace, rows)
     back = trace.pyramid.frame.inverse()
-    return HeadAnswer(_plain(F.softmax(logits, -1)[0]), back.boxes(_plain(decoded.reshape(-1, 4))))
+    return HeadAnswer(_plain(probabilities[0]), back.boxes(_plain(moved[0])))
 
 
 @torch.no_grad()
@@ -193,7 +213,8 @@ def detect_on(module: nn.Module, trace: Trace, boxes: Float32) -> Detections:
     trace = _two_stage(trace)
     heads: Any = module.roi_heads
     frame, size = trace.pyramid.frame, trace.pyramid.size
-    rows, logits, deltas = _second_stage(heads, trace, frame.boxes(boxes))
+    rows = _rows(trace, frame.boxes(boxes))
+    logits, deltas = _second_stage(heads, trace, rows)
     found, scores, labels = heads.postprocess_detections(logits, deltas, [rows], [size])
     return Detections(
         frame.inverse().boxes(_plain(found[0])),
@@ -202,10 +223,14 @@ def detect_on(module: nn.Module, trace: Trace, boxes: Float32) -> Detections:
     )
 
 
-def _second_stage(heads: Any, trace: TwoStage, boxes: Float32) -> tuple[Tensor, Tensor, Tensor]:
-    """(N, 4) boxes of the transformed image as a tensor, their logits and their deltas."""
+def _rows(trace: TwoStage, boxes: Float32) -> Tensor:
+    """(N, 4) boxes of the transformed image as the network's own proposals are."""
     own = trace.rpn.proposals
-    rows = torch.from_numpy(boxes).to(own.device, own.dtype)
+    return torch.from_numpy(boxes).to(own.device, own.dtype)
+
+
+def _second_stage(heads: Any, trace: TwoStage, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The logits and deltas of (N, 4) boxes of the transformed image."""
     crops = heads.box_roi_pool(trace.pyramid.features, [rows], [trace.pyramid.size])
     logits, deltas = heads.box_predictor(heads.box_head(crops))
-    return rows, logits, deltas
+    return logits, deltas

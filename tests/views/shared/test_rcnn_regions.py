@@ -17,7 +17,7 @@ from explorer.views.shared.rcnn_regions import (
     shipped_rcnn,
     warped_regions,
 )
-from explorer.vision.classic.proposals import Proposals
+from explorer.vision.proposals.methods import Proposals
 from explorer.vision.pipelines import rcnn
 from explorer.vision.race.networks import BODY
 from tests.toy_rcnn import small_body, untrained, use_random_svms
