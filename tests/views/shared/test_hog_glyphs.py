@@ -29,7 +29,7 @@ def test_a_gradient_to_the_right_is_an_upright_line() -> None:
     assert drawn.shape == (22, 33)
     cell = drawn[11:, 22:]
     assert drawn.sum() == pytest.approx(cell.sum())
-    assert cell[:, 5].tolist() == [0.75] * 11
+    assert cell[1:-1, 5].tolist() == [0.75] * 9
     assert cell[:, :4].max() == cell[:, 7:].max() == 0
 
 
@@ -53,7 +53,7 @@ def test_where_lines_cross_the_higher_bin_is_drawn() -> None:
     drawn = glyph_map(both, bin_angles(2, centered=False), side=9)
     assert drawn[4, 4] == 1
     assert drawn[1, 4] == 0.25
-    assert drawn[4, 1] == 1
+    assert drawn[4, 1] == pytest.approx(1)
 
 
 def test_cells_get_smaller_where_there_are_many() -> None:
