@@ -85,15 +85,24 @@ def gradients(pixels: UInt8, *, root: bool = True) -> Gradients:
         root: Takes the square root of the pixels first.
     """
     table = np.arange(256, dtype=np.float32)
-    # Of equal gradients that of the last channel counts, as in OpenCV, which begins with blue.
-    values = (np.sqrt(table) if root else table)[pixels[:, :, ::-1]]
-    around = np.pad(values, ((1, 1), (1, 1), (0, 0)), mode="reflect")
+    if root:
+        table = np.sqrt(table)
+    best = _differences(pixels[:, :, 2], table)  # of equal ones blue counts, as in OpenCV
+    for channel in (1, 0):
+        own = _differences(pixels[:, :, channel], table)
+        larger = own[2] > best[2]
+        for kept, new in zip(best, own, strict=True):
+            np.copyto(kept, new, where=larger)
+    dx, dy, strength = best
+    return Gradients(np.sqrt(strength), np.arctan2(dy, dx))
+
+
+def _differences(channel: UInt8, table: Float32) -> tuple[Float32, Float32, Float32]:
+    """Differences across and down of the neighbors of every pixel, and the sum of their squares."""
+    around = np.pad(table[channel], 1, mode="reflect")
     dx = around[1:-1, 2:] - around[1:-1, :-2]
     dy = around[2:, 1:-1] - around[:-2, 1:-1]
-    strength = dx * dx + dy * dy
-    best = strength.argmax(axis=2)[..., None]
-    dx, dy, strength = (np.take_along_axis(each, best, 2)[..., 0] for each in (dx, dy, strength))
-    return Gradients(np.sqrt(strength), np.arctan2(dy, dx))
+    return dx, dy, dx * dx + dy * dy
 
 
 def votes(found: Gradients, settings: Settings) -> Float32:

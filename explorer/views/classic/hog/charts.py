@@ -8,7 +8,7 @@ import numpy as np
 
 from explorer.core.layers import Curve, Plot, Table
 from explorer.views.classic.hog.panes import bin_colors, shades
-from explorer.views.shared.anchors import GRAY, ORANGE
+from explorer.views.shared.anchors import ORANGE
 from explorer.views.shared.hog_glyphs import bin_angles
 
 if TYPE_CHECKING:
@@ -37,22 +37,16 @@ def directions(settings: Settings) -> tuple[str, ...]:
 
 
 def block_curves(cell: Cell) -> Plot:
-    """The components of the block after each step; the votes are scaled down to fit."""
-    votes = cell.steps[0][1].astype(np.float64)
-    place = np.arange(1.0, len(votes) + 1)
-    after = [(name, values.astype(np.float64)) for name, values in cell.steps[1:]]
-    highest = max((float(values.max()) for _, values in after), default=0.0)
-    top = float(votes.max())
-    share = highest / top if after and top > 0 else 1.0
-    words = "votes" if share == 1.0 else f"votes x {share:.2g}"
-    curves = [Curve(place, votes * share, words, GRAY)]
-    curves += [
-        Curve(place, values, name, tint)
-        for (name, values), tint in zip(after, shades(len(after)), strict=True)
-    ]
+    """The components of the block after each step; the votes only where nothing follows them."""
+    steps = cell.steps[1:] or cell.steps
+    place = np.arange(1.0, len(steps[0][1]) + 1)
+    curves = tuple(
+        Curve(place, values.astype(np.float64), name, tint)
+        for (name, values), tint in zip(steps, shades(len(steps)), strict=True)
+    )
     return Plot(
         "block", "Block normalization, step by step", "component of the block", "value",
-        curves=tuple(curves), whole_x=True,
+        curves=curves, whole_x=True,
     )  # fmt: skip
 
 

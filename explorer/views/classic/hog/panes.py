@@ -11,7 +11,7 @@ from explorer.core.listing import quantity
 from explorer.views.classic.hog.result import block_box, inner_cells
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, WHITE, same
 from explorer.views.shared.common import size_of
-from explorer.views.shared.hog_glyphs import bin_angles, glyph_heat
+from explorer.views.shared.hog_glyphs import bin_angles, glyph_heat, glyph_scale
 from explorer.vision.hog.detector import map_extent
 from explorer.vision.hog.features import cell_histograms, cell_means, gradients
 
@@ -55,20 +55,20 @@ def detections(result: Result, rows: NDArray[np.intp], window: Window, found: in
 def glyphs(
     result: Result, level: int, cell: Cell, window: Window, *, show: str, behind: float
 ) -> Pane:
-    """The histograms of a level as glyphs over the darkened photo."""
+    """The histograms of a level as glyphs over the photo."""
     settings = result.settings
     values, extent = result.cache.get(("cells", level, show), lambda: _cells(result, level, show))
     angles = bin_angles(settings.bins, signed=settings.signed)
     heat = result.cache.get(
-        ("glyphs", level, show),
+        ("glyphs", level, show, behind),
         lambda: glyph_heat(
-            values, angles, extent, signed=settings.signed, alpha_by_value=True,
-            unit="normalized votes" if show == NORMALIZED else "votes",
+            values, angles, extent, high=_bright(values), signed=settings.signed,
+            opacity=1 - behind, unit="normalized votes" if show == NORMALIZED else "votes",
         ),
     )  # fmt: skip
     one, block = block_box(result, level, cell)
     layers = (
-        result.cache.get(("behind", behind), lambda: _darkened(result, behind)), heat,
+        result.photo, heat,
         _frame(window.xyxy[None], ORANGE, "window"), _frame(block, BLUE, "block"),
         _frame(one, WHITE, "cell"),
     )  # fmt: skip
@@ -87,6 +87,11 @@ def glyphs(
     return Pane("hog", size_of(result.photo), layers, title=title, readout=readout)
 
 
+def _bright(values: Float32) -> float:
+    """The upper end of the colors: one cell in ten is as bright as can be."""
+    return float(np.quantile(values.max(axis=2), 0.9)) or glyph_scale(values)
+
+
 def _cells(
     result: Result, level: int, show: str
 ) -> tuple[Float32, tuple[float, float, float, float]]:
@@ -95,15 +100,6 @@ def _cells(
     settings = result.settings
     found = gradients(result.levels[level].picture.pixels, root=settings.root)
     return inner_cells(result, level, cell_histograms(found, settings))
-
-
-def _darkened(result: Result, behind: float) -> Picture:
-    picture = result.levels[0].picture  # at the size that is worked on: a photo may be much larger
-    height, width = picture.pixels.shape[:2]
-    edge = picture.border
-    pixels = picture.pixels[edge : height - edge, edge : width - edge]
-    dark = (pixels * np.float32(behind)).astype(np.uint8)
-    return Picture(dark, extent=(0.0, 0.0, *size_of(result.photo)), name="behind")
 
 
 def score_map(result: Result, level: int, window: Window, *, show: str, opacity: float) -> Pane:
@@ -147,7 +143,7 @@ def block_pane(result: Result, cell: Cell) -> Pane:
     layers: tuple[Layer, ...] = (
         Picture((cell.crop * np.float32(0.6)).astype(np.uint8), name="pixels"),
         Grid(inner, inner, (0.0, 0.0, n, n), color=BLUE, width=1.5, opacity=0.9),
-        Lines(segments.reshape(-1, 4), colors, width=2.0, arrow=True, name="gradients"),
+        Lines(segments.reshape(-1, 4), colors, width=2.0, arrow=settings.signed, name="gradients"),
         _frame(frame, WHITE, "cell"),
     )
 

@@ -17,7 +17,9 @@ from explorer.views.classic.hog import charts, panes
 from explorer.views.classic.hog.panes import GLYPHS, MAPS
 from explorer.views.classic.hog.result import (
     CORNERS,
+    Cell,
     Result,
+    Window,
     cell_at,
     chosen_window,
     shown_level,
@@ -91,7 +93,7 @@ class Params:
         choices=tuple(TEMPLATES), section=DETECTOR,
     )  # fmt: skip
     score: float = param(
-        0.5, "Score >=", "Windows with a lower score are not shown. The SVM's boundary is at 0.",
+        0.3, "Score >=", "Windows with a lower score are not shown. The SVM's boundary is at 0.",
         effect=Effect.DRAW, low=-2.0, high=5.0, step=0.05, section=DETECTOR,
     )  # fmt: skip
     window: int | None = param(
@@ -159,7 +161,7 @@ class Params:
         effect=Effect.DRAW, low=0.0, high=1.0, advanced=True, section=DETECTOR,
     )  # fmt: skip
     behind: float = param(
-        0.25, "Photo behind the glyphs", "Brightness of the photo behind the glyphs.",
+        0.2, "Photo behind the glyphs", "How much of the photo is seen behind the glyphs.",
         effect=Effect.DRAW, low=0.0, high=1.0, advanced=True, section=HISTOGRAMS,
     )  # fmt: skip
     ratio: float = param(
@@ -226,15 +228,22 @@ def _result(
     )  # fmt: skip
 
 
+def _cell(result: Result, window: Window, level: int, params: Params) -> Cell:
+    at = params.at
+    place = strongest_cell(result, window) if at is None else (at.x, at.y)
+    return result.cache.get(
+        ("cell", level, place, params.corner),
+        lambda: cell_at(result, level, place, params.corner),
+    )
+
+
 def draw(result: Result, params: Params) -> Board:
     window = chosen_window(result, params.window)
     level = shown_level(result, window, params.scale)
     rows = result.cache.get(
         ("kept", params.score, params.iou), lambda: kept(result.windows, params.score, params.iou)
     )
-    at = params.at
-    place = strongest_cell(result, window) if at is None else (at.x, at.y)
-    cell = cell_at(result, level, place, params.corner)
+    cell = _cell(result, window, level, params)
     template = result.template
     crop_pixels = crop(result.levels[window.level].picture, template, window.row, window.column)
     key = ("window", window.key)
@@ -252,7 +261,7 @@ def draw(result: Result, params: Params) -> Board:
                 f"Window {window.key + 1}: score {window.score:.2f}",
             ),
         ),
-        panes.block_pane(result, cell),
+        result.cache.get(("block", cell), lambda: panes.block_pane(result, cell)),
     )  # fmt: skip
     height, width = template.size
     words = [
@@ -296,9 +305,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     window = chosen_window(result, params.window)
     level = shown_level(result, window, params.scale)
     rows = kept(result.windows, params.score, params.iou)
-    at = params.at
-    place = strongest_cell(result, window) if at is None else (at.x, at.y)
-    cell = cell_at(result, level, place, params.corner)
+    cell = _cell(result, window, level, params)
     return {
         "boxes": result.windows.xyxy[rows],
         "scores": result.windows.scores[rows],

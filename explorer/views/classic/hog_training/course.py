@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from explorer.vision.hog.template import Template
     from explorer.vision.hog.training import Det, Shape
 
-SHOWN = 24
+SHOWN = 16
 """Crops of a kind that are drawn."""
 DONE = 0.02
 """Violation of the optimality conditions at which a round ends before its last epoch."""

@@ -10,7 +10,8 @@ from explorer.core.layers import Boxes, Curve, Heat, Pane, Picture, Plot, Table,
 from explorer.core.listing import quantity
 from explorer.views.shared.anchors import BLUE, GRAY, GREEN, ORANGE, RED, same
 from explorer.views.shared.common import paper, size_of
-from explorer.vision.features.mosaics import picture_sheet
+from explorer.views.shared.folders.sheet import labeled_sheet
+from explorer.vision.features.mosaics import Tiling, picture_sheet
 from explorer.vision.hog.detector import kept
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ COLORS: tuple[Color, ...] = (BLUE, ORANGE, GREEN, RED, (190, 130, 255), (240, 22
 """Of the rounds."""
 PER_WINDOW = 1e-3
 """False positives per window at which the recall is written."""
-IN_A_ROW = 8
+PROPORTIONS = 1.6
+"""Width / height of a sheet of crops, about."""
 
 
 def crops_pane(result: Result) -> Pane:
@@ -30,7 +32,7 @@ def crops_pane(result: Result) -> Pane:
     if result.crops is None or result.mean is None:
         return _blank("positives", "Positives: not read yet")
     height, width = result.mean.shape
-    sheet, _ = picture_sheet(list(result.crops), columns=IN_A_ROW)
+    sheet, _ = picture_sheet(list(result.crops), columns=_columns(result.crops.shape))
     scale = sheet.shape[0] / height
     across = width * scale + 8
     mean = Heat(
@@ -50,14 +52,17 @@ def hard_pane(result: Result, chosen: int) -> Pane:
     if not with_some:
         return _blank("hard", "Hard negatives: none yet")
     shown = next((r for r in with_some if r.number == chosen), with_some[-1])
-    sheet, tiling = picture_sheet(list(shown.crops), columns=IN_A_ROW)
-    boxes = tiling.boxes()[: len(shown.crops)]
-    boxes[:, 2:] -= 4
+    sheet = labeled_sheet(list(shown.crops), columns=_columns(shown.crops.shape))
+    boxes = sheet.xyxy
     labels = tuple(f"{score:.2f}" for score in shown.scores)
     frames = Boxes(boxes, same(RED, len(boxes)), labels=labels, width=1.0, name="hard negatives")
-    size = float(sheet.shape[1]), float(sheet.shape[0])
     title = f"{quantity(shown.hard, 'hard negative')} of round {shown.number + 1}"
-    return Pane("hard", size, (Picture(sheet), frames), title=title, frame="hard")
+    return Pane("hard", sheet.size, (Picture(sheet.rgb), frames), title=title, frame="hard")
+
+
+def _columns(shape: tuple[int, ...]) -> int:
+    """Crops in a row, of (n, h, w, 3) crops."""
+    return Tiling.of(shape[0], shape[1], shape[2], PROPORTIONS).columns
 
 
 def photo_pane(result: Result, score: float, iou: float) -> Pane:

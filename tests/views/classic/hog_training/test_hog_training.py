@@ -98,7 +98,7 @@ def test_hard_negatives_are_added(result: Result) -> None:
     assert first.hard == 0
     assert second.hard > 0
     assert second.negatives == first.negatives + second.hard
-    assert len(second.crops) == min(24, second.hard)
+    assert len(second.crops) == min(16, second.hard)
     assert (second.scores > -1).all()
     assert first.support > 0
 
