@@ -77,6 +77,7 @@ class Result:
         photo: As a layer.
         shape: Of the windows.
         words: What the positives are.
+        own: They are boxes of the photo.
         positives: Crops in the training.
         held: Crops in the test.
         crops: (n, h, w, 3) uint8 some of them.
@@ -93,6 +94,7 @@ class Result:
     photo: Picture
     shape: Shape
     words: str
+    own: bool
     positives: int = 0
     held: int = 0
     crops: UInt8 | None = None
@@ -126,7 +128,11 @@ class Course:
         self._shape = self._sources.shape
         self._random = np.random.default_rng(scene.seed)
         self._result = Result(
-            photo_of(scene), self._shape, self._sources.words, notes=self._sources.notes
+            photo_of(scene),
+            self._shape,
+            self._sources.words,
+            self._sources.own,
+            notes=self._sources.notes,
         )
         self._done = 0
         self._total = (

@@ -8,14 +8,17 @@ import numpy as np
 
 from explorer.core.layers import Boxes, Curve, Heat, Pane, Picture, Plot, Table, Text
 from explorer.core.listing import quantity
-from explorer.views.shared.anchors import BLUE, GRAY, GREEN, ORANGE, RED, same
+from explorer.views.shared.anchors import BLUE, GRAY, GREEN, ORANGE, RED, same, truth_layer
 from explorer.views.shared.common import paper, size_of
 from explorer.views.shared.folders.sheet import labeled_sheet
 from explorer.vision.features.mosaics import Tiling, picture_sheet
 from explorer.vision.hog.detector import kept
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from explorer.core.layers import Color
+    from explorer.core.values import Box
     from explorer.views.classic.hog_training.course import Result, Round
     from explorer.vision.hog.training import Det
 
@@ -65,10 +68,11 @@ def _columns(shape: tuple[int, ...]) -> int:
     return Tiling.of(shape[0], shape[1], shape[2], PROPORTIONS).columns
 
 
-def photo_pane(result: Result, score: float, iou: float) -> Pane:
-    """What the template finds on the photo."""
+def photo_pane(result: Result, score: float, iou: float, truth: Sequence[Box]) -> Pane:
+    """What the template finds on the photo, and the drawn boxes where they are the positives."""
+    drawn = truth_layer(truth) if result.own else []
     if result.found is None:
-        return Pane("image", size_of(result.photo), (result.photo,), title="Photo")
+        return Pane("image", size_of(result.photo), (result.photo, *drawn), title="Photo")
     found = result.found
     rows = result.cache.get(("kept", score, iou), lambda: kept(found, score, iou))
     best = f", highest {float(found.scores[0]):.2f}" if len(found.scores) else ""
@@ -78,7 +82,7 @@ def photo_pane(result: Result, score: float, iou: float) -> Pane:
         name="windows",
     )  # fmt: skip
     title = f"{quantity(len(rows), 'window found', 'windows found')}{best}"
-    return Pane("image", size_of(result.photo), (result.photo, boxes), title=title)
+    return Pane("image", size_of(result.photo), (result.photo, *drawn, boxes), title=title)
 
 
 def _blank(name: str, title: str) -> Pane:

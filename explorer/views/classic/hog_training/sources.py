@@ -142,7 +142,7 @@ def dataset_in(folder: Path) -> Dataset | None:
 def _own_notes(wanted: Wanted) -> tuple[str, ...]:
     what = (
         "shifted, resized and mirrored copies of the boxes drawn on this photo"
-        if wanted.truth
+        if any(box.counts for box in wanted.truth)
         else "shifted, resized and mirrored copies of the middle of this photo"
     )
     return (
@@ -154,10 +154,9 @@ def _own_notes(wanted: Wanted) -> tuple[str, ...]:
 def _of_photo(scene: Scene, wanted: Wanted) -> tuple[Shape, tuple[Group, ...], str]:
     pixels = scene.image.pixels
     height, width = pixels.shape[:2]
-    room = 1.0
     boxes = own_boxes(wanted.truth, (height, width))
-    if wanted.truth:
-        room = 1.1
+    drawn = any(box.counts for box in wanted.truth)
+    room = 1.1 if drawn else 1.0
     shape = shape_of([(x1 - x0) / (y1 - y0) for x0, y0, x1, y1 in boxes.tolist()], wanted.settings)
     copies = [copy for box in boxes for copy in _copies(box)]
 
@@ -169,12 +168,16 @@ def _of_photo(scene: Scene, wanted: Wanted) -> tuple[Shape, tuple[Group, ...], s
         return Group(f"copy {number + 1}", load, number % EVERY == EVERY - 1)
 
     groups = tuple(group(number, box) for number, box in enumerate(copies[: wanted.crops]))
-    return shape, groups, "boxes of the photo" if wanted.truth else "the middle of the photo"
+    return shape, groups, "boxes of the photo" if drawn else "the middle of the photo"
 
 
 def own_boxes(truth: Sequence[Box], size: tuple[int, int]) -> Float32:
-    """(N, 4) the drawn boxes of some size, or the middle of a photo of height and width `size`."""
-    drawn = [(b.x0, b.y0, b.x1, b.y1) for b in truth if b.x1 - b.x0 >= 4 and b.y1 - b.y0 >= 4]
+    """(N, 4) the drawn objects of some size, or the middle of a photo of height and width `size`.
+
+    Difficult objects and crowd regions are none.
+    """
+    single = [b for b in truth if b.counts and b.x1 - b.x0 >= 4 and b.y1 - b.y0 >= 4]
+    drawn = [(b.x0, b.y0, b.x1, b.y1) for b in single]
     if drawn:
         return np.array(drawn, np.float32)
     height, width = size

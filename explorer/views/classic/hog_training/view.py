@@ -14,6 +14,7 @@ from explorer.engine.view import Group, Needs, View
 from explorer.views.classic.hog_training import panes
 from explorer.views.classic.hog_training.course import Course, Plan, Result
 from explorer.views.classic.hog_training.sources import Wanted
+from explorer.views.shared.anchors import passed_words
 from explorer.views.shared.hog_templates import template_pane
 from explorer.vision.hog.features import NORMS, PAPER, Settings
 
@@ -164,7 +165,7 @@ def draw(result: Result, params: Params) -> Board:
         lambda: template_pane(result.template, (shape.rows, shape.columns), shape.settings.cell),
     )
     shown = (
-        panes.photo_pane(result, params.score, NMS_IOU),
+        panes.photo_pane(result, params.score, NMS_IOU, params.truth),
         template,
         result.cache.get("positives", lambda: panes.crops_pane(result)),
         panes.hard_pane(result, params.round - 1),
@@ -190,7 +191,7 @@ def draw(result: Result, params: Params) -> Board:
         panes=shown,
         plots=(panes.det_plot(result), panes.objective_plot(result)),
         tables=(panes.round_table(result),),
-        summary=" · ".join(words),
+        summary=" · ".join(words) + (passed_words(params.truth) if result.own else ""),
         notes=result.notes,
     )
 
