@@ -35,7 +35,7 @@ def template_pane(template: Template | None, cells: tuple[int, int], side: int) 
     angles = bin_angles(template.settings.bins, signed=template.settings.signed)
     parts = [np.clip(sign * weights, 0, None) for sign in (1, -1)]
     high = glyph_scale(np.concatenate(parts))
-    words = ("positive weights", "negative weights")
+    words = ("positive", "negative")
 
     def picture(part: Float32) -> Callable[[tuple[float, float]], Heat]:
         return lambda at: glyph_heat(
@@ -52,7 +52,7 @@ def template_pane(template: Template | None, cells: tuple[int, int], side: int) 
         )
 
     pictures = [(word, picture(part)) for word, part in zip(words, parts, strict=True)]
-    return _strip("template", size, pictures, "SVM template", readout)
+    return _strip("template", size, pictures, "SVM template: weights", readout)
 
 
 def window_pane(
@@ -92,8 +92,8 @@ def window_pane(
     pictures: list[tuple[str, Callable[[tuple[float, float]], Layer]]] = [
         ("window", photo),
         ("HOG", picture(means, glyph_scale(means), "normalized votes")),
-        (f"score +{parts[0].sum():.2f}", picture(parts[0], high, "of the score")),
-        (f"score -{parts[1].sum():.2f}", picture(parts[1], high, "of the score")),
+        (f"+{parts[0].sum():.2f}", picture(parts[0], high, "of the score")),
+        (f"-{parts[1].sum():.2f}", picture(parts[1], high, "of the score")),
     ]
     return _strip("window", (width, height), pictures, title, readout)
 

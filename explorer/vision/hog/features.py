@@ -145,7 +145,8 @@ def window_weights(settings: Settings) -> Float32:
     gauss = np.exp(-((place - side / 2) ** 2) / (2 * (side / 4) ** 2))
     middle = (place + 0.5) / settings.cell - 0.5
     near = np.clip(1 - np.abs(middle[None] - np.arange(settings.block)[:, None]), 0, None)
-    return (near * gauss).astype(np.float32)
+    weights: Float32 = (near * gauss).astype(np.float32)
+    return weights
 
 
 def block_histograms(found: Gradients, settings: Settings) -> Float32:

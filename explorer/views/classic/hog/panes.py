@@ -154,8 +154,9 @@ def block_pane(result: Result, cell: Cell) -> Pane:
         degrees = np.degrees(angle[row, column]) % (360 if settings.signed else 180)
         return f"gradient {magnitude[row, column]:.3f} at {degrees:.0f}°"
 
-    title = f"Gradients of the block, {count} x {count} cells"
-    return Pane("block", (n, n), layers, title=title, frame="block", readout=readout)
+    return Pane(
+        "block", (n, n), layers, title="Gradients of the block", frame="block", readout=readout
+    )
 
 
 def _frame(xyxy: Float32, color: Color, name: str) -> Boxes:

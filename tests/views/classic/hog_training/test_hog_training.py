@@ -127,7 +127,7 @@ def test_it_can_be_drawn_at_every_step(data: Path) -> None:
         titles.append(board.pane("template").title)
         VIEW.data(step.value, params)
     assert titles[0] == "Template: not trained yet"
-    assert titles[-1] == "SVM template"
+    assert titles[-1] == "SVM template: weights"
 
 
 def test_the_rounds_are_a_table_and_curves(result: Result) -> None:
