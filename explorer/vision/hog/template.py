@@ -44,7 +44,8 @@ class Template:
     @property
     def cells(self) -> tuple[int, int]:
         """Rows and columns of cells in a window."""
-        return tuple(side + self.settings.block - 1 for side in self.weights.shape[:2])  # type: ignore[return-value]
+        more = self.settings.block - 1
+        return self.weights.shape[0] + more, self.weights.shape[1] + more
 
     @property
     def size(self) -> tuple[int, int]:

@@ -282,11 +282,13 @@ def det_curve(positive: Float32, negative: Float32) -> Det:
     ranked = np.sort(positive.astype(np.float64))
     highest = thresholds[0] if len(thresholds) else -np.inf
     # The first threshold is above every negative.
-    missed = [np.searchsorted(ranked, [highest], "right"), np.searchsorted(ranked, thresholds)]
-    false = [[0], np.searchsorted(-thresholds, -thresholds, "right")]
+    missed = np.concatenate(
+        [np.searchsorted(ranked, [highest], "right"), np.searchsorted(ranked, thresholds)]
+    )
+    false = np.concatenate([[0], np.searchsorted(-thresholds, -thresholds, "right")])
     return Det(
-        np.concatenate(false) / max(len(negative), 1),
-        np.concatenate(missed) / max(len(positive), 1),
+        false / max(len(negative), 1),
+        missed / max(len(positive), 1),
         len(positive),
         len(negative),
     )
