@@ -45,7 +45,8 @@ crops show what the template confuses with the object.
 
 **Test.** Crops and photos that are held out give the *detection error tradeoff*: the miss rate of
 the positives against the false positives per window, for all thresholds. Lower is better. A typical
-photo has 10,000 windows, so that 0.0001 per window is about one false positive per photo.
+photo has 10,000 windows, so that 0.0001 per window is about one false positive per photo. Where no
+crop is missed the curve is drawn at half a crop, because a logarithm has no 0.
 
 **Try it.** Without a folder the positives are copies of the boxes drawn on this photo, or of its
 middle: an *exemplar SVM*, which finds what looks like it. For a real training open a folder of
