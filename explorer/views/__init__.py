@@ -28,6 +28,7 @@ SHARED = "shared"
 
 COURSE = (
     "classify", "localize", "detections", "tracks",
+    "dpm",
     "anchors", "anchor_sandbox", "rpn", "proposals", "roi_microscope", "nms",
     "lineage", "why_missed", "recall_lab", "yolo_desk", "ssd_desk", "pipeline_race",
     "semantic", "instances", "mask_from_box", "keypoints", "pose_regression",

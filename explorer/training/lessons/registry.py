@@ -44,6 +44,7 @@ LESSONS = {
     "mini-vgg": "explorer.training.lessons.vgg",
     "fixed-proposals": "explorer.training.lessons.proposals",
     "picture-basis": "explorer.training.lessons.picture_basis",
+    "dpm": "explorer.training.lessons.dpm.lesson",
     "lite-fasterrcnn": "explorer.training.lessons.lite.detector",
     "lite-retinanet": "explorer.training.lessons.lite.single_stage",
     "lite-ssd": "explorer.training.lessons.lite.single_stage",
