@@ -153,10 +153,10 @@ def latent(
                 continue
             top, left, rows, columns = example.allowed
             scores = responses.score[top : top + rows, left : left + columns]
-            row, column = np.unravel_index(int(scores.argmax()), scores.shape)
-            score = float(scores[row, column])
+            at = np.unravel_index(int(scores.argmax()), scores.shape)
+            score = float(scores[at])
             if best is None or score > best[0]:
-                best = score, place, int(row) + top, int(column) + left, responses
+                best = score, place, int(at[0]) + top, int(at[1]) + left, responses
         if best is None:
             continue
         _, place, row, column, responses = best
@@ -166,8 +166,8 @@ def latent(
         a0, b0, a1, b1 = example.boxes[place]
         wide, high = x1 - x0, y1 - y0
         boxes.append(((a0 - x0) / wide, (b0 - y0) / high, (a1 - x0) / wide, (b1 - y0) / high))
-    left, top, right, bottom = (float(side) for side in np.mean(boxes, axis=0))
-    return np.stack(vectors), (left, top, right, bottom)
+    a, b, c, d = (float(side) for side in np.mean(boxes, axis=0))
+    return np.stack(vectors), (a, b, c, d)
 
 
 def vector(

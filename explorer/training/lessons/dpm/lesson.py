@@ -16,6 +16,8 @@ from explorer.training.lessons.dpm.fitting import INTERVAL, Negatives, fit_parts
 from explorer.training.lessons.dpm.objects import (
     EVERY,
     PLANS,
+    Photo,
+    counts,
     natural,
     object_examples,
     opened,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.training.data.pool import Pool
-    from explorer.training.lessons.dpm.objects import Aspect, Example, Photo, Plan
+    from explorer.training.lessons.dpm.objects import Aspect, Example, Plan
     from explorer.training.lessons.registry import Material
 
     Float32 = NDArray[np.float32]
@@ -55,9 +57,9 @@ LEAST = -2.0
 """Detections with lower scores do not count for the metrics."""
 THRESHOLD = -1.0
 DATA = (
-    "person: 1,600 crops of INRIA Person; car, horse and motorcycle: photos of Animal-Pose, COCO "
-    "2014, Open Images vehicles, Weizmann horses and smaller data sets, with boxes of the data "
-    "sets or of a teacher; hard examples from photos of the same sets without the object"
+    "person: 400 crops of INRIA Person; car and horse: photos of Animal-Pose, COCO 2014, Open "
+    "Images vehicles, Weizmann horses and smaller data sets, with boxes of the data sets or of a "
+    "teacher; hard examples from photos of the same sets without the object"
 )
 LICENSE = (
     "Trained on photos that are offered for research: check their terms before any other use. The "
@@ -102,7 +104,8 @@ def _card(size: int, material: Material, figures: dict[str, Any]) -> dict[str, A
         "dtype": "float16 in the file, float32 in use",
         "metrics": figures,
         "measured_on": "held-out photos with and without the object, at IoU >= 0.5 (Pascal VOC's "
-        "AP); person: held-out crops of INRIA, and photos without a person",
+        "AP); objects smaller than the root filter, or of another aspect, count as difficult; "
+        "person: held-out crops of INRIA, and photos without a person",
         "data": DATA,
         "license": LICENSE,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -197,6 +200,16 @@ def _objects(
         else:
             examples[aspect] = [one for pair in pairs for one in pair]
     return held, examples
+
+
+def measurable(photo: Photo, plan: Plan) -> Photo:
+    """The photo with the objects that the filters are made for; the others are uncertain ones.
+
+    Objects that are too small, or seen from another side, are neither found nor missed.
+    """
+    made_for = np.array([counts(box, plan) for box in photo.boxes], np.bool_)
+    others = np.concatenate([photo.ignored, photo.boxes[~made_for]])
+    return Photo(photo.pixels, photo.boxes[made_for], others)
 
 
 def facing_alike(pairs: Sequence[tuple[Example, Example]]) -> list[Example]:

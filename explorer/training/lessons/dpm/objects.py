@@ -71,7 +71,6 @@ PLANS = (
     Plan("person", (Aspect(0.0, 9.0, (13, 5), 6, turned=False),), crops=True),
     Plan("car", (Aspect(1.4, 3.6, (6, 12), 8, turned=True),)),
     Plan("horse", (Aspect(1.0, 1.9, (9, 11), 8, turned=True),)),
-    Plan("motorcycle", (Aspect(1.15, 2.4, (7, 11), 8, turned=True),)),
 )
 
 
@@ -108,9 +107,10 @@ def example_of(pixels: UInt8, box: Float32, cells: tuple[int, int]) -> Example |
     if fit > ENLARGED:
         return None
     size = ((columns + 2 * MARGIN + 2) * CELL, (rows + 2 * MARGIN + 2) * CELL)
+    middle = float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2
     scales, boxes = [], []
     for factor in (fit * size_factor for size_factor in SIZES):
-        patch = _patch(pixels, (box[:2] + box[2:]) / 2, factor, size)
+        patch = _patch(pixels, middle, factor, size)
         scales.append(scale_of(patch))
         x0, y0 = (size[0] - wide * factor) / 2, (size[1] - high * factor) / 2
         boxes.append((x0, y0, size[0] - x0, size[1] - y0))
@@ -123,10 +123,12 @@ def scale_of(patch: Float32) -> Scale:
     return Scale(Level(hog(patch, CELL), CELL), Level(hog(patch, CELL // 2), CELL / 2))
 
 
-def _patch(pixels: UInt8, center: Float32, factor: float, size: tuple[int, int]) -> Float32:
+def _patch(
+    pixels: UInt8, center: tuple[float, float], factor: float, size: tuple[int, int]
+) -> Float32:
     """The part of the photo around a point, resized by `factor`, of `size`; the border repeats."""
     wide, high = (int(np.ceil(side / factor)) for side in size)
-    x, y = (round(float(at) - side / 2) for at, side in zip(center, (wide, high), strict=True))
+    x, y = (round(at - side / 2) for at, side in zip(center, (wide, high), strict=True))
     height, width = pixels.shape[:2]
     out = (max(-y, 0), max(y + high - height, 0), max(-x, 0), max(x + wide - width, 0))
     inner = pixels[max(y, 0) : y + high, max(x, 0) : x + wide]
@@ -184,6 +186,19 @@ def opened(photo: PoolPhoto, number: int, most: int = 320) -> Photo:
         pixels = np.asarray(cv2.resize(pixels, new, interpolation=cv2.INTER_AREA), np.uint8)
     factor = np.array([new[0] / width, new[1] / height] * 2, np.float32)
     return Photo(pixels, photo.boxes[photo.labels == number] * factor, photo.ignored * factor)
+
+
+def counts(box: Float32, plan: Plan) -> bool:
+    """Whether an object is of one of the plan's aspects, and large enough for its root filter."""
+    wide, high = (float(side) for side in box[2:] - box[:2])
+    if min(wide, high) < 2:
+        return False
+    for aspect in plan.aspects:
+        rows, columns = aspect.cells
+        least = rows * columns * (CELL / ENLARGED) ** 2
+        if aspect.low <= wide / high < aspect.high and wide * high >= least:
+            return True
+    return False
 
 
 def natural(photo: PoolPhoto) -> bool:

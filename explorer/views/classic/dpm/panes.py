@@ -73,7 +73,8 @@ def placement(working: Working, picked: Chosen) -> list[Layer]:
 
 
 def _middles(boxes: Float32) -> Float32:
-    return (boxes[:, :2] + boxes[:, 2:]) / 2
+    middles: Float32 = ((boxes[:, :2] + boxes[:, 2:]) / 2).astype(np.float32)
+    return middles
 
 
 def root_extent(working: Working, picked: Chosen, shape: tuple[int, ...]) -> Extent:

@@ -48,7 +48,13 @@ class Working:
 
     def in_photo(self, box: Sequence[float]) -> NDArray[np.float32]:
         """A box xyxy of the working size in the photo's pixels."""
-        return np.asarray(box, np.float32) / np.array(self.share * 2, np.float32)
+        moved: NDArray[np.float32] = np.asarray(box, np.float32) / self.corners
+        return moved
+
+    @property
+    def corners(self) -> NDArray[np.float32]:
+        """`share` for the four sides of a box."""
+        return np.array([*self.share, *self.share], np.float32)
 
 
 def working(pixels: UInt8, side: int) -> Working:
@@ -157,5 +163,5 @@ def chosen(
 def merged(found: Found, working: Working, most: int) -> Hypotheses:
     """The highest-scoring placements, their boxes in the photo's pixels."""
     every = ranked(found.placed, most)
-    boxes = every.boxes / np.array(working.share * 2, np.float32)
+    boxes: NDArray[np.float32] = every.boxes / working.corners
     return Hypotheses(boxes, every.scores, every.places)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Picture
+    from explorer.core.layers import Picture, Table
     from explorer.engine.scene import Scene
     from explorer.views.classic.dpm.search import Working
     from explorer.views.classic.dpm.source import Filters
@@ -47,13 +47,15 @@ A deformable part model describes a class by a coarse **root filter** for the wh
 cells**: 31 numbers for every 8 x 8 pixels, mostly histograms of gradient orientations (for parts
 every 4 x 4 pixels). At every position and scale the score is
 
-$$ s(p_0) = F_0 \cdot \phi(p_0) + \sum_{i=1}^n D_i(2 p_0 + v_i) + b $$
+$$ \begin{aligned} s(p) = \; & F_0 \cdot \phi(p) + b \\
+& + \sum_{i=1}^n D_i(2 p + v_i) \end{aligned} $$
 
 with the cells $\phi(p)$ under a filter, the root filter $F_0$, the anchor $v_i$ of part $i$ and a
-bias $b$. Each part takes the displacement $(dx, dy)$ from its anchor that gives most:
+bias $b$. Each part takes the displacement $d$ from its anchor that gives most, less its cost:
 
-$$ \begin{aligned} D_i(p) = \max_{dx, \, dy} \; & F_i \cdot \phi(p + (dx, dy)) \\
-& - a_i \, dx - b_i \, dy - c_i \, dx^2 - d_i \, dy^2 \end{aligned} $$
+$$ D_i(p) = \max_d \; F_i \cdot \phi(p + d) - c_i(d) $$
+
+$$ c_i(d) = \alpha_i \, d_x + \beta_i \, d_y + \gamma_i \, d_x^2 + \delta_i \, d_y^2 $$
 
 This is a **generalized distance transform** of the part's response. For all $p$ together it takes
 linear time, rows first and then columns: in one dimension each value is a parabola, and $D_i$ is
@@ -70,7 +72,7 @@ what each part adds to the score.
 **As a CNN.** Every step is a layer. The filters are convolutions. The transform is a max pooling
 with a cost, the **distance transform pooling**:
 
-$$ D(p) = \max_{-k \le q \le k} \; f(p + q) - \mathrm{cost}(q) $$
+$$ D(p) = \max_{|d| \le k} \; f(p + d) - c(d) $$
 
 With a cost of 0 it is ordinary max pooling. The **object geometry filter** is a convolution with a
 single 1 for each part, at its anchor; its stride of 2 leads from the parts' cells to the root's.
@@ -267,7 +269,7 @@ def draw(result: Result, params: Params) -> Board:
     parts = len(picked.component.parts)
     model = cache.get("filters", lambda: drawings.pane(picked, result.filters))
     plots = (cache.get("bars", lambda: tables.bars(picked)),)
-    listed = (
+    listed: tuple[Table, ...] = (
         cache.get("parts", lambda: tables.parts(picked)),
         tables.detections(shown, result.filters),
     )
