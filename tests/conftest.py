@@ -32,6 +32,12 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture(autouse=True)
+def no_timm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see a program without timm, whose list takes seconds, but for those about it."""
+    monkeypatch.setattr("explorer.networks.timm_models.installed", lambda: "")
+
+
+@pytest.fixture(autouse=True)
 def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fails a test that leaves a running thread or a top-level widget behind."""
     threads = set(threading.enumerate())

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from explorer.cli.console import columns, say, table, wrapped
+from explorer.core.errors import ExplorerError
 from explorer.core.listing import either
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         description="List the views with their parameters and valid values, and the networks with "
         "the state of their weights.",
     )
-    parser.add_argument("what", nargs="?", choices=("views", "networks"), help="list only these")
+    parser.add_argument(
+        "what", nargs="?", choices=("views", "networks", "timm"),
+        help="list only these; timm: the networks of timm, where it is installed",
+    )  # fmt: skip
     parser.add_argument(
         "--explain",
         metavar="VIEW",
@@ -58,8 +62,11 @@ def run(args: argparse.Namespace) -> int:
         return _explained(args.explain, args.json)
     if args.messages:
         return _messages(args.json)
-    views, broken_views = _views() if args.what != "networks" else (None, ())
-    networks, broken_networks = _networks() if args.what != "views" else (None, ())
+    if args.what == "timm":
+        views, broken_views, (networks, broken_networks) = None, (), (_timm(), ())
+    else:
+        views, broken_views = _views() if args.what != "networks" else (None, ())
+        networks, broken_networks = _networks() if args.what != "views" else (None, ())
     unavailable = (*broken_views, *broken_networks)
     if args.json:
         listed: dict[str, Any] = {}
@@ -112,6 +119,21 @@ def _networks() -> tuple[tuple[Entry, ...], Sequence[Unavailable]]:
     from explorer.networks import catalog
 
     return catalog.entries(), catalog.unavailable()
+
+
+def _timm() -> tuple[Entry, ...]:
+    """The networks of timm.
+
+    Raises:
+        ExplorerError: timm is not installed.
+    """
+    from explorer.networks import catalog, timm_models
+
+    if not timm_models.installed():
+        raise ExplorerError(
+            "timm is not installed.", 'Install it: pip install "convnet-explorer[timm]"'
+        )
+    return tuple(entry for entry in catalog.entries(timm=True) if entry.family == "timm")
 
 
 _LONGEST = 40

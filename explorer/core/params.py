@@ -72,6 +72,7 @@ class Pick(Enum):
     HOVER = "hover"  # Point | None, follows the mouse; use it with Effect.DRAW
     DRAG = "drag"  # Box | None
     SELECT = "select"  # int | None: the key of the selected box of the layer named in `layer`
+    COLLECT = "collect"  # tuple[str, ...]: a Ctrl+click adds such a key, or takes it away
     POINTS = "points"  # tuple[Point, ...]: every click adds one, every one can be dragged
     POLYGON = "polygon"  # the same, drawn as a closed line
     BRUSH = "brush"  # Mask | None, painted
@@ -86,6 +87,7 @@ _PICKS: dict[Pick, frozenset[Kind]] = {
     Pick.HOVER: frozenset({Kind.POINT}),
     Pick.DRAG: frozenset({Kind.BOX}),
     Pick.SELECT: frozenset({Kind.WHOLE}),
+    Pick.COLLECT: frozenset({Kind.WORDS}),
     Pick.POINTS: frozenset({Kind.POINTS}),
     Pick.POLYGON: frozenset({Kind.POINTS}),
     Pick.BRUSH: frozenset({Kind.MASK}),

@@ -166,6 +166,8 @@ class View(Generic[P, R]):
         uses: Networks that it always takes beside the chosen one; `scene.network_of` gives them.
         actions: Its buttons.
         job: It is long work: in the window it is done in the background.
+        keeps: What it computes of a folder stays on the disk: in the window the rest can be
+            computed in the background, while something else is shown.
     """
 
     name: str
@@ -190,6 +192,7 @@ class View(Generic[P, R]):
     uses: tuple[NetworkRef, ...] = ()
     actions: tuple[Action, ...] = ()
     job: BackgroundJob | None = None
+    keeps: bool = False
 
     def __post_init__(self) -> None:
         if self.group not in _TITLES:

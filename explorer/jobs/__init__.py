@@ -9,6 +9,7 @@ KINDS = {
     "evaluation": "explorer.evaluation.background:job",
     "fine_tune": "explorer.training.tuning.background:job",
     "folder": "explorer.jobs.background:job",
+    "view": "explorer.jobs.viewing:job",
 }
 """The kinds of background jobs by name: only these are run, and resumed after a restart. The
 function is imported when the first job of its kind runs; see `core.jobs`."""

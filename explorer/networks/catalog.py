@@ -12,8 +12,8 @@ from explorer.core.errors import ExplorerError
 from explorer.core.listing import either
 from explorer.core.network_info import CHECKPOINT_SUFFIXES, file_and_part
 from explorer.core.step import Step
-from explorer.networks import devices, made, plugins, shipped, zoo
-from explorer.networks.checkpoints import fitting, loading, reading, weights
+from explorer.networks import devices, made, plugins, shipped, timm_models, zoo
+from explorer.networks.checkpoints import fitting, inspection, loading, reading, weights
 from explorer.networks.entry import NO_WEIGHTS, Entry, WeightsOption
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from explorer.core.network_info import NetworkSpec, Task
     from explorer.core.unavailable import Unavailable
+    from explorer.networks.checkpoints.inspection import Inspection
     from explorer.networks.definition import Definition
     from explorer.networks.made import NewNetwork
     from explorer.networks.network import Network
@@ -34,6 +35,7 @@ __all__ = [
     "entries",
     "find",
     "guess",
+    "inspect",
     "keep",
     "load",
     "unavailable",
@@ -43,9 +45,14 @@ _NEAR = 0.6
 """A file that fits no network is compared with one that has this share of its tensors."""
 
 
-def entries() -> tuple[Entry, ...]:
-    """All networks with the present states of their weights; builds none of them."""
-    return tuple(definition.entry.refreshed(weights.state_of) for definition in definitions())
+def entries(*, timm: bool = False) -> tuple[Entry, ...]:
+    """All networks with the present states of their weights; builds none of them.
+
+    Args:
+        timm: With the thousand of timm, where it is installed.
+    """
+    every = (*definitions(), *timm_models.definitions()) if timm else definitions()
+    return tuple(definition.entry.refreshed(weights.state_of) for definition in every)
 
 
 def unavailable() -> tuple[Unavailable, ...]:
@@ -88,7 +95,26 @@ def guess(path: Path) -> tuple[str, ...]:
     Raises:
         ExplorerError: When the file cannot be read as weights.
     """
-    return fitting.guess_architecture(reading.read(path), definitions())
+    return _names_of(reading.read(path))
+
+
+def inspect(path: Path) -> Inspection:
+    """What is in a file of weights, and which networks it may be of; builds none.
+
+    Raises:
+        ExplorerError: When the file cannot be read as weights.
+    """
+    return inspection.inspect(path, definitions(), timm_models.definitions())
+
+
+def _names_of(checkpoint: reading.Checkpoint) -> tuple[str, ...]:
+    """See `guess`. Of timm's networks only the one that the file names is tried, if any."""
+    found = fitting.guess_architecture(checkpoint, definitions())
+    if found or not checkpoint.architecture:
+        return found
+    name = timm_models.PREFIX + checkpoint.architecture.partition(".")[0]
+    named = [each for each in timm_models.definitions() if each.entry.name == name]
+    return fitting.guess_architecture(checkpoint, named)
 
 
 def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
@@ -147,7 +173,7 @@ def _guessed(
     yield Step(None, 0, 3, f"Reading {path.name}")
     checkpoint = reading.read(path)
     yield Step(None, 1, 3, f"Identifying the network of {path.name}")
-    names = fitting.guess_architecture(checkpoint, definitions())
+    names = _names_of(checkpoint)
     if len(names) > 1:
         raise ExplorerError(
             f"{checkpoint.name} matches {' and '.join(names)} equally well.",
@@ -186,9 +212,15 @@ def _option(entry: Entry, asked: str) -> WeightsOption | None:
 
 
 def _definition(name: str) -> Definition:
-    known = {definition.entry.name: definition for definition in definitions()}
+    every = timm_models.definitions() if name.startswith(timm_models.PREFIX) else definitions()
+    known = {definition.entry.name: definition for definition in every}
     if name in known:
         return known[name]
+    if not known:
+        raise ExplorerError(
+            f"{name} is a network of timm, which is not installed.",
+            'Install it: pip install "convnet-explorer[timm]"',
+        )
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     raise ExplorerError(
         f"There is no network {name!r}.",

@@ -141,6 +141,28 @@ def as_tensor(value: Any) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(value))
 
 
+# -- architecture
+
+ARCHITECTURE = ("arch", "architecture", "model_name")
+_LONGEST_WORD = 128
+
+
+def architecture(content: Any) -> str:
+    """The name of the architecture, where a training program wrote it down; "" without any.
+
+    It is looked for beside the weights and in the mappings there (timm's and PyTorch's own training
+    programs write ``arch``).
+    """
+    entries = _entries(content) if not isinstance(content, (list, tuple)) else {}
+    inner = (vars(v) if isinstance(v, argparse.Namespace) else v for v in entries.values())
+    for place in (entries, *(each for each in inner if isinstance(each, Mapping))):
+        for key in ARCHITECTURE:
+            word = place.get(key)
+            if isinstance(word, str) and 0 < len(word) <= _LONGEST_WORD:
+                return word
+    return ""
+
+
 # -- classes
 
 

@@ -150,9 +150,24 @@ def guess_architecture(
     Several names fit equally well: the tensors alone do not tell (the two Faster R-CNNs on
     MobileNetV3).
     """
+    fits = compared(checkpoint, definitions, least=least)
+    best = max((plan.match.share for _, plan in fits), default=0.0)
+    return tuple(found.entry.name for found, plan in fits if plan.match.share == best)
+
+
+def compared(
+    checkpoint: Checkpoint, definitions: Iterable[Definition], *, least: float
+) -> list[tuple[Definition, Plan]]:
+    """The checkpoint laid beside the architectures of about its size.
+
+    Args:
+        checkpoint: As `reading.read` gives it.
+        definitions: Of these.
+        least: Share of the tensors that must agree.
+    """
     numbers, names = numbers_of_one(checkpoint.tensors), unwrapped(checkpoint.tensors, ())
     near = sorted(definitions, key=lambda found: abs(found.entry.parameters - numbers))
-    fits: list[tuple[float, str]] = []
+    fits: list[tuple[Definition, Plan]] = []
     exact = 0
     for definition in near:
         size = definition.entry.parameters
@@ -163,13 +178,12 @@ def guess_architecture(
             continue
         if not _plausible(definition.entry.name, names):
             continue
-        share = planned(checkpoint, definition).match.share
-        if share >= least:
-            fits.append((share, definition.entry.name))
-        if share == 1 and size:
+        plan = planned(checkpoint, definition)
+        if plan.match.share >= least:
+            fits.append((definition, plan))
+        if plan.match.share == 1 and size:
             exact = size
-    best = max((share for share, _ in fits), default=0.0)
-    return tuple(name for share, name in fits if share == best)
+    return fits
 
 
 def make_gray(module: nn.Module) -> None:
@@ -257,7 +271,7 @@ def _refusal(name: str, title: str, match: Match) -> ExplorerError:
         else "Choose the network that it was trained with."
     )
     return ExplorerError(
-        f"{name} does not fit {title}: {_mismatches(match)}; {_percent(match.share)} of the "
+        f"{name} does not fit {title}: {_mismatches(match)}; {percent(match.share)} of the "
         "tensors match.",
         match.hint or hint,
     )
@@ -274,7 +288,8 @@ def _mismatches(match: Match) -> str:
     return ", ".join(parts) or "it is empty"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Rounded down: what is not complete is never called 100%."""
     return f"{int(share * 1000) / 10:g}%"
 
 

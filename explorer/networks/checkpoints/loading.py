@@ -23,7 +23,7 @@ from explorer.networks.checkpoints.signatures import seeded
 from explorer.networks.network import Network
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Collection, Generator, Sequence
 
     import torch
     from torch import nn
@@ -226,7 +226,7 @@ def default_layer(layers: tuple[LayerInfo, ...]) -> str:
     names = {layer.name for layer in layers}
     for root in ROOTS:
         for name in MIDDLE_LAYERS:
-            if root + name in names:
+            if root + name in names and not _is_early(root + name, names):
                 return root + name
     steps = _longest_sequence(layers)
     if steps:
@@ -235,6 +235,12 @@ def default_layer(layers: tuple[LayerInfo, ...]) -> str:
     if convolutions:
         return convolutions[int(0.6 * len(convolutions))]
     return layers[0].name if layers else ""
+
+
+def _is_early(name: str, names: Collection[str]) -> bool:
+    """A numbered layer that has by far more behind it than before it: `blocks.2` of twelve."""
+    parent, _, last = name.rpartition(".")
+    return last.isdigit() and f"{parent}.{2 * int(last) + 4}" in names
 
 
 def _longest_sequence(layers: tuple[LayerInfo, ...]) -> list[str]:

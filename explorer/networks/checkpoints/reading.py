@@ -80,6 +80,7 @@ class Checkpoint:
         notes: Sentences for the user.
         parts: Where the networks of the file stand, the one that was read first; empty when it
             has one.
+        architecture: What the file calls its architecture; "" where it does not.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Checkpoint:
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    architecture: str = ""
 
 
 def read(path: Path) -> Checkpoint:
@@ -138,6 +140,7 @@ def read(path: Path) -> Checkpoint:
         classes=contents.class_names(content),
         notes=(*notes, *([derived] if derived else [])),
         parts=(place.name, *alike) if alike else (),
+        architecture=contents.architecture(content),
     )
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 18
 TIMEOUT = 20.0
+_HUB = re.compile(r"https://huggingface\.co/([\w.-]+)/([\w.-]+)/resolve/[\w.-]+/([\w./-]+)")
 _HASH = re.compile(r"-([0-9a-f]{8,64})\.[a-z0-9]+$")
 
 
@@ -41,11 +42,31 @@ def folder() -> Path:
 
 
 def path_of(url: str) -> Path:
-    """Where the file of `url` is, or will be."""
+    """Where the file of `url` is, or will be.
+
+    Files of the Hugging Face Hub have the name of their repository here, as all are called alike;
+    one that the Hub's own programs have downloaded is found where they keep it.
+    """
+    hub = _HUB.fullmatch(url)
+    if hub is not None:
+        owner, repository, file = hub.groups()
+        kept = _in_hub_cache(owner, repository, file)
+        return kept or folder() / f"{owner}--{repository}{PurePosixPath(file).suffix}"
     name = PurePosixPath(unquote(urlparse(url).path)).name
     if not name:
         raise ValueError(f"{url!r} names no file")
     return folder() / name
+
+
+def _in_hub_cache(owner: str, repository: str, file: str) -> Path | None:
+    """The newest copy of a file in the cache of `huggingface_hub`."""
+    home = os.environ.get("HF_HOME") or os.path.expanduser("~/.cache/huggingface")
+    root = os.environ.get("HF_HUB_CACHE") or os.path.join(home, "hub")
+    snapshots = os.path.join(root, f"models--{owner}--{repository}", "snapshots")
+    if not os.path.isdir(snapshots):
+        return None
+    copies = [path for path in Path(snapshots).glob(f"*/{file}") if path.is_file()]
+    return max(copies, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def state_of(url: str) -> OptionState:

@@ -178,6 +178,7 @@ class BoardView(QWidget):
         cell.box_drawn.connect(self._box_drawn)
         cell.box_dragged.connect(self._box_dragged)
         cell.box_selected.connect(self._box_selected)
+        cell.box_collected.connect(self._box_collected)
         cell.truth_edited.connect(self._truth_edited)
         cell.truth_chosen.connect(self._truth_chosen)
         cell.points_edited.connect(self._points_edited)
@@ -478,6 +479,20 @@ class BoardView(QWidget):
         if chosen != self._selection:
             self.set_selection(chosen)
             self.selection_changed.emit(chosen)
+
+    def _box_collected(self, name: str, selection: Selection) -> None:
+        """Adds the key to a parameter that collects, or takes it away; else it is selected."""
+        layer, key = selection
+        specs = [s for s in self._picks.specs if s.kind is Pick.COLLECT and s.layer == layer]
+        for spec in specs:
+            before, word = tuple(self._picks.values.get(spec.param) or ()), str(key)
+            rest = tuple(each for each in before if each != word)
+            if rest != before:
+                self._pick(spec.param, rest)
+            elif spec.most is None or len(before) < spec.most:
+                self._pick(spec.param, (*before, word))
+        if not specs:
+            self._box_selected(name, selection)
 
     # -- linked panes -------------------------------------------------------------------------
 

@@ -73,6 +73,7 @@ class Canvas(MarkedCanvas):
         box_drawn: The `Box` that was drawn or edited; None when it was deleted.
         box_dragged: The `Box` while its handles are dragged, for live views.
         box_selected: A `Selection`, None for a click beside all boxes.
+        box_collected: A `Selection` that was clicked while Ctrl was held.
         status: Words for the status bar.
     """
 
@@ -81,6 +82,7 @@ class Canvas(MarkedCanvas):
     box_drawn = Signal(object)
     box_dragged = Signal(object)
     box_selected = Signal(object)
+    box_collected = Signal(object)
     status = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -210,7 +212,7 @@ class Canvas(MarkedCanvas):
         event.accept()
         drag, self._drag = self._drag, _Drag.NONE
         if drag is _Drag.PRESSED:
-            self._click(event.position())
+            self._click(event.position(), event.modifiers())
         elif drag in (_Drag.DRAW, _Drag.EDIT) and self._drawn is not None:
             self._box, self._drawn = self._drawn, None
             self.box_drawn.emit(self._box)
@@ -264,9 +266,12 @@ class Canvas(MarkedCanvas):
             self.box_dragged.emit(self._drawn)
         self.viewport().update()
 
-    def _click(self, position: QPointF) -> None:
+    def _click(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         at = self.to_pane(position)
         picks = self._picks_at(at)
+        if picks and modifiers & Qt.KeyboardModifier.ControlModifier:
+            self.box_collected.emit(picks[0])
+            return
         if any(item.isVisible() and item.layer.selectable for item in self._boxes()):
             self.box_selected.emit(self._next_pick(position, picks))
         if self.shows_truth:

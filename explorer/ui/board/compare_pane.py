@@ -88,6 +88,7 @@ class PaneCell(QWidget):
     box_drawn = Signal(str, object)
     box_dragged = Signal(str, object)
     box_selected = Signal(str, object)
+    box_collected = Signal(str, object)
     truth_edited = Signal(str, object, bool)
     truth_chosen = Signal(str, object)
     points_edited = Signal(str, object, bool)
@@ -121,6 +122,7 @@ class PaneCell(QWidget):
             canvas.brush_changed.connect(self.brush_changed)
             canvas.status.connect(self.status)
         self.canvas.box_selected.connect(self._box_selected)
+        self.canvas.box_collected.connect(self._box_collected)
         self.divider.moved.connect(self._divider_moved)
         self._arrange()
 
@@ -266,3 +268,6 @@ class PaneCell(QWidget):
 
     def _box_selected(self, selection: object) -> None:
         self.box_selected.emit(self.name, selection)
+
+    def _box_collected(self, selection: object) -> None:
+        self.box_collected.emit(self.name, selection)

@@ -94,23 +94,10 @@ class FolderJobs(QObject):
             partial(_place, finished.view.name), self._remark,
         )  # fmt: skip
         # What is shown may change while the sheet is open: what was asked for is taken now.
-        params = self._params(study)
+        params = question_of(study)
         self.sheet.accepted.connect(partial(self._start, finished.view.title, params))
         self.sheet.closed.connect(self.sheet.deleteLater)
         self.sheet.open(self.sheet.photos.field if near is None else self.sheet.begin)
-
-    @staticmethod
-    def _params(study: Study) -> dict[str, Any]:
-        assert study.view is not None
-        own = set(truth_names(study.view.Params).values())  # what is in this photo alone
-        pairs = (text.split("=", 1) for text in params_text(study.params))
-        return {
-            "view": study.view.name,
-            "set": {name: value for name, value in pairs if name not in own},
-            "seed": study.seed,
-            "spec": None if study.spec is None else asdict(study.spec),
-            "threads": 0,
-        }
 
     def _start(
         self, view: str, params: dict[str, Any], result: FolderResult, photos: str, out: str,
@@ -121,7 +108,7 @@ class FolderJobs(QObject):
         from explorer.jobs import FOLDER_JOBS
         from explorer.jobs.background import params_of
 
-        recipe = Recipe(FOLDER_JOBS[result.job], {**params, "format": result.format})
+        recipe = Recipe(FOLDER_JOBS[result.job], {**params, "format": result.format, "threads": 0})
         source = photos if "://" in photos else os.path.abspath(photos)
         wish = Wish(recipe, (source,), Path(os.path.abspath(out)), limit=limit)
         title = self.tr("{view} on {folder}").format(view=view, folder=Path(photos).name or photos)
@@ -247,6 +234,19 @@ class FolderJobs(QObject):
 
     def _say(self, words: str) -> None:
         self._desk.notices.say(words, seconds=6)
+
+
+def question_of(study: Study) -> dict[str, Any]:
+    """What is shown, as JSON has it: view, parameters that are not of this photo alone, network."""
+    assert study.view is not None
+    own = set(truth_names(study.view.Params).values())  # what is in this photo alone
+    pairs = (text.split("=", 1) for text in params_text(study.params))
+    return {
+        "view": study.view.name,
+        "set": {name: value for name, value in pairs if name not in own},
+        "seed": study.seed,
+        "spec": None if study.spec is None else asdict(study.spec),
+    }
 
 
 def runs_on_folders(study: Study) -> bool:

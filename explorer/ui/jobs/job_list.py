@@ -28,6 +28,9 @@ WIDTH, MOST_HEIGHT = 520, 480
 FOLDER = "folder"
 """The kind of background job that is a folder job."""
 
+VIEW = "view"
+"""The kind that is the rest of a view's computation."""
+
 
 class JobList(PopupFrame):
     """All jobs, in the order of their start; Tab goes through their buttons, Esc closes.

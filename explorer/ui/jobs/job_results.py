@@ -12,11 +12,14 @@ from explorer.core.runner import State, Update
 from explorer.core.step import Step
 from explorer.core.values import FolderRef
 from explorer.ui.dialogs.notice import Notice
+from explorer.ui.jobs.job_list import VIEW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from pathlib import Path
 
+    from explorer.core.jobs import Job
+    from explorer.core.network_info import NetworkSpec
     from explorer.engine.view import View
     from explorer.ui.jobs.background import Background
     from explorer.ui.shell.desk import Desk
@@ -45,20 +48,32 @@ class JobResults(QObject):
 
     def shows(self, kind: str) -> bool:
         """Jobs of this kind have something to show."""
-        return self.view_of(kind) is not None
+        return kind == VIEW or self.view_of(kind) is not None
 
     def show(self, job_id: str) -> None:
         """Shows what a job has found so far, in its view."""
         found = self._desk.jobs.find(job_id)
-        view = None if found is None else self.view_of(found.job.kind)
-        if found is None or view is None or view.job is None:
+        if found is None or not self.shows(found.job.kind):
             return
         try:
-            spec, params = view.job.asked(found.job.params)
+            view, spec, params = self._asked(found.job)
         except ExplorerError as error:
             self._desk.notices.show_notice(Notice(f"{error.message} {error.hint}", "error"))
             return
         self._desk.study.show(view.name, spec, params)
+
+    def _asked(self, job: Job) -> tuple[View[Any, Any], NetworkSpec, Any]:
+        """View, network and parameters of a job of a kind that `shows`.
+
+        Raises:
+            ExplorerError: Its parameters cannot be read.
+        """
+        view = self.view_of(job.kind)
+        if view is not None and view.job is not None:
+            return (view, *view.job.asked(job.params))
+        from explorer.jobs.viewing import asked
+
+        return asked(job.params)
 
     def open_evaluation(self) -> None:
         """The view; where it has no data yet, it takes the annotations beside the photo."""
@@ -105,15 +120,15 @@ class JobResults(QObject):
             self._tell(found)
 
     def _tell(self, found: Background) -> None:
-        view = self.view_of(found.job.kind)
-        if view is None:
+        if not self.shows(found.job.kind):
             return
+        view, job = self.view_of(found.job.kind), found.job.title
+        what = self.tr("The work") if view is None else view.title
         if found.failure is not None:
             words = self.tr("{view} failed: {job}. {why}")
-            text = words.format(view=view.title, job=found.job.title, why=found.failure.message)
+            text = words.format(view=what, job=job, why=found.failure.message)
         else:
-            words = self.tr("{view} finished: {job}.")
-            text = words.format(view=view.title, job=found.job.title)
+            text = self.tr("{view} finished: {job}.").format(view=what, job=job)
         show = ((self.tr("Show"), partial(self.show, found.job.id)),)
         kind = "info" if found.failure is None else "error"
         self._desk.notices.show_notice(Notice(text, kind, "", show))

@@ -34,13 +34,13 @@ class Checkpoints(QObject):
         super().__init__(panels.main)
         self._panels = panels
         self._path = ""
-        self._names: tuple[str, ...] | None = None  # found before the catalog was there
+        self._found: tuple[tuple[str, ...], str] | None = None  # before the catalog was there
 
     def ready(self) -> None:
         """The catalog is there: a file that was given at the start can be used."""
-        names, self._names = self._names, None
-        if names is not None:
-            self._take(names)
+        found, self._found = self._found, None
+        if found is not None:
+            self._take(*found)
 
     def open(self, path: str) -> None:
         """Uses the weights in the file `path`, which is read by a worker."""
@@ -64,12 +64,13 @@ class Checkpoints(QObject):
             details = "" if failure.expected else failure.traceback
             self._say(failure.message, failure.hint, details)
         elif update.state is State.DONE:
-            self._take(update.value or ())
+            self._take(*(update.value or ((), "")))
 
-    def _take(self, names: tuple[str, ...]) -> None:
+    def _take(self, names: tuple[str, ...], inside: str) -> None:
+        """Uses the network, or asks which; `inside` says what is in the file."""
         study, file = self._panels.study, Path(self._path).name
         if study.ready is None:
-            self._names = names
+            self._found = names, inside
             return
         present = study.spec.name if study.spec is not None else ""
         if len(names) == 1 or present in names:
@@ -80,6 +81,7 @@ class Checkpoints(QObject):
             self._say(
                 words.format(file=file, networks=self.tr(" and ").join(titles)),
                 self.tr("Choose the one that it was trained with."),
+                inside,
                 ways=[self._way(name) for name in names[:MOST_OFFERED]],
             )
         else:
@@ -89,6 +91,7 @@ class Checkpoints(QObject):
             self._say(
                 words,
                 self.tr("Try one to see which tensors differ."),
+                inside,
                 ways=[*known, choose],
             )
 
@@ -118,4 +121,6 @@ class Checkpoints(QObject):
 def _names(path: str) -> Generator[Step[Any], Any, None]:
     from explorer.networks import catalog  # with torch
 
-    yield Step(catalog.guess(Path(path)))
+    names = catalog.guess(Path(path))
+    inside = "" if len(names) == 1 else catalog.inspect(Path(path)).text()
+    yield Step((names, inside))

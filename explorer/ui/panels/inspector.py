@@ -30,10 +30,12 @@ class Inspector(QWidget):
 
     Signals:
         cancel_requested: The running computation is to be canceled.
+        background_requested: It is to be completed in the background.
         pause_toggled: True = pause the job, False = resume it.
     """
 
     cancel_requested = Signal()
+    background_requested = Signal()
     pause_toggled = Signal(bool)
 
     def __init__(self) -> None:
@@ -44,6 +46,7 @@ class Inspector(QWidget):
         self.strip = JobStrip()
         self.strip.hide()  # until there is a view; from then on its place is kept
         self.strip.cancel_requested.connect(self.cancel_requested)
+        self.strip.background_requested.connect(self.background_requested)
         self.strip.pause_toggled.connect(self.pause_toggled)
         self.error = ErrorCard()
         self.title = Label(self.tr("Nothing to show yet"), factor=1.35, bold=True)
@@ -89,6 +92,7 @@ class Inspector(QWidget):
             return
         self._view = view
         self.strip.show()
+        self.strip.can_leave = view.keeps
         self.title.setText(view.title)
         self.reference.setText(view.reference)
         self.reference.setVisible(bool(view.reference))

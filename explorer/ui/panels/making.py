@@ -36,13 +36,15 @@ class Making(QObject):
     def __init__(self, panels: Panels) -> None:
         super().__init__(panels.main)
         self._panels = panels
-        self.running = False
+        self.running = self._complete = False
+        self._then: Callable[[], None] | None = None
         self.dialog: QInputDialog | QMessageBox | None = None
         panels.study.made.connect(self._made)
         panels.study.subject_changed.connect(self.refresh)
         panels.study.board_changed.connect(self._board_changed)
         panels.jobs.ended.connect(self._job_ended)
         panels.inspector.action_buttons.chosen.connect(self.act)
+        panels.networks.opened.connect(self.complete)
         panels.networks.panel.rename_wanted.connect(self.ask_title)
         panels.networks.panel.export_wanted.connect(self.ask_place)
         panels.networks.panel.delete_wanted.connect(self.ask_delete)
@@ -106,6 +108,20 @@ class Making(QObject):
         use = ((self.tr("Use it"), partial(self._panels.study.use, made.name)),)
         self._panels.notices.show_notice(Notice(text.format(title=made.title), actions=use))
 
+    def complete(self) -> None:
+        """Lists the networks of timm where that was never done: it takes seconds."""
+        if self._complete or self._panels.study.ready is None:
+            return
+        self._complete = True
+
+        def job() -> Generator[Step[Any], Any, None]:
+            from explorer.networks import catalog, timm_models
+
+            if timm_models.installed() and not timm_models.is_listed():
+                yield Step((catalog.entries(timm=True), catalog.unavailable()))
+
+        self._panels.bridge.work(LIST, lambda _: job(), self._listed)
+
     # -- the catalog ----------------------------------------------------------------------------
 
     def _list(self, then: Callable[[], None] | None = None) -> None:
@@ -114,14 +130,14 @@ class Making(QObject):
         def job() -> Generator[Step[Any], Any, None]:
             from explorer.networks import catalog
 
-            yield Step((catalog.entries(), catalog.unavailable()))
+            yield Step((catalog.entries(timm=True), catalog.unavailable()))
 
         self._then = then
         self._panels.bridge.work(LIST, lambda _: job(), self._listed)
 
     def _listed(self, update: Update) -> None:
         ready = self._panels.study.ready
-        if update.state is not State.DONE or ready is None:
+        if update.state is not State.DONE or ready is None or update.value is None:
             return
         entries: tuple[Entry, ...]
         unavailable: tuple[Unavailable, ...]

@@ -246,6 +246,7 @@ class NetworkPanel(QWidget):
             "embedded": self.tr("Shipped with the program"),
             "made": self.tr("Made here"),
             "torchvision": "torchvision",
+            "timm": "timm",
             "plugin": self.tr("From plug-ins"),
         }
         suiting, others = [], []

@@ -86,11 +86,13 @@ class NetworkPicker(QWidget):
     """A button with the present network and the state of its weights; its pop-up is the catalog.
 
     Signals:
+        opened: The catalog is shown.
         chosen: A NetworkSpec.
         checkpoint_wanted: The name of the entry that a file is to be loaded onto.
         classes_wanted: The checkpoint in use is to get other class names.
     """
 
+    opened = Signal()
     chosen = Signal(object)
     checkpoint_wanted = Signal(str)
     classes_wanted = Signal()
@@ -152,6 +154,7 @@ class NetworkPicker(QWidget):
         """Opens the pop-up under the button."""
         self.panel.prepare()
         self.popup.open_at(self.button, QSize(440, 640))
+        self.opened.emit()
 
     def _leave(self, _name: str) -> None:
         self.popup.hide()  # what follows is asked in a dialog

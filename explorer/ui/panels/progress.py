@@ -19,18 +19,24 @@ SEPARATOR = " · "
 
 
 class JobStrip(QWidget):
-    """A thin bar over a line of words and two buttons; its height never changes.
+    """A thin bar over a line of words and its buttons; its height never changes.
+
+    Attributes:
+        can_leave: What runs may be completed in the background.
 
     Signals:
         cancel_requested: Cancel was pressed.
+        background_requested: It is to be completed in the background.
         pause_toggled: The new state of Pause.
     """
 
     cancel_requested = Signal()
+    background_requested = Signal()
     pause_toggled = Signal(bool)
 
     def __init__(self) -> None:
         super().__init__()
+        self.can_leave = False
         self._running = False
         self._note = ""
         self._done = -1.0
@@ -44,6 +50,9 @@ class JobStrip(QWidget):
         self.bar.setAccessibleName(self.tr("Progress"))
         self.pause = IconButton("pause", self.tr("Pause"), checkable=True)
         self.cancel = IconButton("stop", self.tr("Cancel (Esc)"))
+        self.background = IconButton("recent", self.tr("Continue in the background"))
+        self.background.hide()
+        self.background.clicked.connect(self.background_requested)
         for widget in (self.bar, self.pause, self.cancel):
             policy = widget.sizePolicy()
             policy.setRetainSizeWhenHidden(True)
@@ -54,6 +63,7 @@ class JobStrip(QWidget):
         line = QHBoxLayout()
         line.setSpacing(UNIT // 2)
         line.addWidget(self.words, 1)
+        line.addWidget(self.background)
         line.addWidget(self.pause)
         line.addWidget(self.cancel)
         layout = QVBoxLayout(self)
@@ -114,6 +124,7 @@ class JobStrip(QWidget):
         self.bar.show()
         self.cancel.show()
         self.pause.setVisible(self._can_pause)
+        self.background.setVisible(self.can_leave)
         self._show()
 
     def _show(self) -> None:
@@ -162,6 +173,7 @@ class JobStrip(QWidget):
         self.bar.hide()
         self.cancel.hide()
         self.pause.hide()
+        self.background.hide()
         self.set_paused(False)
 
     def _paused(self, paused: bool) -> None:

@@ -88,6 +88,7 @@ COMMANDS = (
     Command("run", QT_NOOP("Run again"), "F5; Ctrl+R", "play", "Analyze", rule=True),
     Command("pause", QT_NOOP("Pause"), "P", "pause", "Analyze", checkable=True),
     Command("cancel", QT_NOOP("Cancel"), "Esc", "stop", "Analyze"),
+    Command("background", QT_NOOP("Continue in the background"), "", "recent", "Analyze"),
     Command(
         "compare", QT_NOOP("Compare with the current result"), "C", "compare", "Analyze",
         checkable=True, rule=True,

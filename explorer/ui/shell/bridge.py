@@ -245,11 +245,11 @@ def start_up_steps() -> Generator[Step[Any], Any, None]:
 
     yield Step(None, 1, 3, "Loading the networks")
     from explorer.core.network_info import NetworkSpec
-    from explorer.networks import catalog, devices
+    from explorer.networks import catalog, devices, timm_models
     from explorer.views import survey
 
     yield Step(None, 2, 3, "Loading the views")
-    entries = catalog.entries()
+    entries = catalog.entries(timm=timm_models.is_listed())
     defaults: dict[str, NetworkSpec] = {}
     for task in TASKS:
         fitting = [entry for entry in entries if entry.task == task]

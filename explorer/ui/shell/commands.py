@@ -73,6 +73,7 @@ class Commands(QObject):
         for word in settings.THEMES:
             actions[f"theme_{word}"].setChecked(word == self._panels.settings.preferences.theme)
         actions["pause"].setEnabled(study.running and study.can_pause)
+        actions["background"].setEnabled(study.can_leave)
         if not study.running:
             actions["pause"].setChecked(False)
         actions["next_frame"].setEnabled(study.image is not None and study.image.frames > 1)

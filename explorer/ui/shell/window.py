@@ -144,6 +144,7 @@ class Window(QMainWindow):
         from explorer.ui.jobs.folder_jobs import FolderJobs
         from explorer.ui.jobs.job_list import JobList
         from explorer.ui.jobs.job_results import JobResults
+        from explorer.ui.jobs.view_jobs import ViewJobs
         from explorer.ui.live.live import Live
         from explorer.ui.navigation.checkpoints import Checkpoints
         from explorer.ui.navigation.current_item import CurrentItem
@@ -177,6 +178,7 @@ class Window(QMainWindow):
         self.sheets = Sheets(self, self.actions_)
         self.job_results = JobResults(self)
         self.folder_jobs = FolderJobs(self)
+        self.view_jobs = ViewJobs(self)
         self.job_list = JobList(self, self.jobs, self.job_results.shows)
         self.truth_files = TruthFiles(self, self.inspector.form, self.board)
         self.menus.fill(self)
@@ -193,6 +195,7 @@ class Window(QMainWindow):
             self.sheets.handlers(),
             self.job_results.handlers(),
             self.folder_jobs.handlers(),
+            self.view_jobs.handlers(),
             self.trail.handlers(),
             {"jobs": self.open_jobs},
             {"undo": undo.undo, "redo": undo.redo, "load_truth": self.truth_files.load},
@@ -220,6 +223,7 @@ class Window(QMainWindow):
         self.networks.checkpoint_wanted.connect(self.commands.open_checkpoint)
         self.networks.classes_wanted.connect(self.commands.choose_classes)
         self.inspector.cancel_requested.connect(study.cancel)
+        self.inspector.background_requested.connect(self.view_jobs.begin)
         self.inspector.pause_toggled.connect(study.pause)
         self.board.link_followed.connect(study.follow_link)
         self.board.status.connect(self.status.readout.setText)

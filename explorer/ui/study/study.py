@@ -298,6 +298,11 @@ class Study(Choice):
         """What runs here may be paused."""
         return self.view is not None and (self.view.film or self.view.job is not None)
 
+    @property
+    def can_leave(self) -> bool:
+        """What runs here may be completed in the background."""
+        return self.running and not self.live and self.view is not None and self.view.keeps
+
     def show(self, name: str, spec: NetworkSpec, params: Any) -> None:
         """Shows the view `name` of a network with these parameters: what a job has found."""
         self._shown.forget()

@@ -25,9 +25,17 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.assumed: list[str] = []
         self._fields = WeakTensorKeyDictionary()
         self._fields[image] = rules.start(image)
+        self._rectangles = WeakTensorKeyDictionary()
 
     def rectangles(self, tensor: Tensor, source: tuple[int, int]) -> Tensor:
         """(7, h, w): the fields over all channels, if cells are places, how much was assumed."""
+        if tensor in self._rectangles:  # a container gives what its last module gave
+            known: Tensor = self._rectangles[tensor]
+            return known
+        found = self._rectangles[tensor] = self._over_channels(tensor, source)
+        return found
+
+    def _over_channels(self, tensor: Tensor, source: tuple[int, int]) -> Tensor:
         field = self._of(tensor)
         if field is None or tensor.numel() == 0:
             return torch.empty(0)

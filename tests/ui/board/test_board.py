@@ -21,6 +21,7 @@ from explorer.ui.board.arrange import BORDERS, LEAST, alike, arranged, heights, 
 from explorer.ui.board.board import BoardView
 from explorer.ui.board.canvas import Canvas, Mode
 from explorer.ui.board.pan_zoom import Viewpoint
+from explorer.ui.form.picks import PickSpec
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -55,10 +56,12 @@ def view(qtbot: QtBot) -> Iterator[BoardView]:
     return view
 
 
-def send(canvas: Canvas, kind: QEvent.Type, x: float, y: float, held: Any = LEFT) -> None:
+def send(
+    canvas: Canvas, kind: QEvent.Type, x: float, y: float, held: Any = LEFT,
+    keys: Any = Qt.KeyboardModifier.NoModifier,
+) -> None:  # fmt: skip
     spot = canvas.from_pane(x, y)
     button = Qt.MouseButton.NoButton if kind is QEvent.Type.MouseMove else LEFT
-    keys = Qt.KeyboardModifier.NoModifier
     there = canvas.viewport().mapToGlobal(spot)
     event = QMouseEvent(kind, QPointF(spot), there, button, held, keys)
     QApplication.sendEvent(canvas.viewport(), event)
@@ -68,9 +71,9 @@ def hover(canvas: Canvas, x: float, y: float) -> None:
     send(canvas, QEvent.Type.MouseMove, x, y, Qt.MouseButton.NoButton)
 
 
-def click(canvas: Canvas, x: float, y: float) -> None:
-    send(canvas, QEvent.Type.MouseButtonPress, x, y)
-    send(canvas, QEvent.Type.MouseButtonRelease, x, y)
+def click(canvas: Canvas, x: float, y: float, keys: Any = Qt.KeyboardModifier.NoModifier) -> None:
+    send(canvas, QEvent.Type.MouseButtonPress, x, y, keys=keys)
+    send(canvas, QEvent.Type.MouseButtonRelease, x, y, keys=keys)
 
 
 def drag(canvas: Canvas, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -407,6 +410,29 @@ def test_a_click_follows_the_link_of_a_pane(qtbot: QtBot, view: BoardView) -> No
 
 
 # -- selection -----------------------------------------------------------------------------------
+
+
+def test_a_click_with_ctrl_adds_the_key_of_a_box_or_takes_it_away(
+    qtbot: QtBot, view: BoardView
+) -> None:
+    ctrl = Qt.KeyboardModifier.ControlModifier
+    view.set_board(Board((pane("image", picture(), boxes()),)))
+    view.set_picks([PickSpec("some", Pick.COLLECT, "", "boxes", most=2)], {"some": ("9",)})
+    heard: list[Any] = []
+    view.picked.connect(lambda name, value: heard.append((name, value)))
+    with qtbot.assertNotEmitted(view.selection_changed):
+        click(view.canvas("image"), 130, 50, ctrl)
+    assert heard == [("some", ("9", "5"))]
+    view.set_pick_values({"some": ("5",)})
+    click(view.canvas("image"), 130, 50, ctrl)
+    assert heard[-1] == ("some", ())
+    view.set_pick_values({"some": ("8", "9")})
+    click(view.canvas("image"), 130, 50, ctrl)
+    assert len(heard) == 2, "no more than two"
+    view.set_picks([])
+    with qtbot.waitSignal(view.selection_changed) as told:
+        click(view.canvas("image"), 130, 50, ctrl)
+    assert told.args == [("boxes", 5)], "where nothing collects it is a click as any other"
 
 
 def test_selection_is_told_and_taken(qtbot: QtBot, view: BoardView) -> None:

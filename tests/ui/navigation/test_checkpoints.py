@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,20 @@ def drop(
     intake: Intake, panels: ToyPanels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, *names: str
 ) -> None:
     monkeypatch.setattr(catalog, "guess", lambda _path: names)
+    monkeypatch.setattr(catalog, "inspect", lambda path: Inside(path.name))
     intake.open_paths(["/runs/w.pth"])
     assert panels.notices.texts == ["Identifying the network of w.pth …"]
     qtbot.waitUntil(lambda: not panels.notices.texts)
+
+
+@dataclass
+class Inside:
+    """Stands for an `Inspection`."""
+
+    name: str
+
+    def text(self) -> str:
+        return f"what is in {self.name}"
 
 
 def words(panels: ToyPanels) -> list[str]:
@@ -53,6 +65,7 @@ def test_where_several_fit_buttons_ask(
     error = panels.inspector.error
     assert error.message == "w.pth matches Finder and Other equally well."
     assert words(panels) == ["Use Finder", "Use Other"]
+    assert error.details.toPlainText() == "what is in w.pth"
     assert panels.study.spec == SORTER
     error.ways[1].click()
     assert panels.study.spec == NetworkSpec("other", "/runs/w.pth")

@@ -19,7 +19,8 @@ from explorer.core.settings import Settings
 from explorer.core.step import Step
 from explorer.engine.scene import Scene
 from explorer.engine.view import Action
-from explorer.networks import catalog
+from explorer.networks import catalog, timm_models
+from explorer.networks.entry import Entry
 from explorer.networks.made import NewNetwork
 from explorer.ui.shell.bridge import Bridge, Ready
 from explorer.ui.shell.window import Window
@@ -103,6 +104,30 @@ def test_a_snapshot_joins_the_networks_and_can_be_used(qtbot: QtBot, window: Win
     qtbot.waitUntil(lambda: not window.study.running, timeout=WAIT)
     assert window.study.info is not None
     assert window.study.info.title == "My snapshot"
+
+
+def test_the_networks_of_timm_come_when_the_catalog_is_opened(
+    qtbot: QtBot, window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    toy = replace(catalog.entries()[0], name="timm.toy", title="timm toy", family="timm")
+
+    def entries(*, timm: bool = False) -> tuple[Entry, ...]:
+        asked.append(timm)
+        return (toy,)
+
+    monkeypatch.setattr(timm_models, "installed", lambda: "1.0")
+    monkeypatch.setattr(timm_models, "is_listed", lambda: False)
+    monkeypatch.setattr(catalog, "entries", entries)
+    window.networks.open()
+    ready = window.study.ready
+    qtbot.waitUntil(lambda: window.study.ready is not ready, timeout=WAIT)
+    assert window.study.ready is not None
+    assert window.study.ready.entries == (toy,)
+    window.networks.popup.hide()
+    window.networks.open()
+    assert asked == [True], "once is enough"
+    window.networks.popup.hide()
 
 
 def test_a_network_may_ask_to_be_used_at_once(qtbot: QtBot, window: Window) -> None:

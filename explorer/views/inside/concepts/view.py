@@ -54,7 +54,8 @@ $$ A \approx U \, W \qquad U \ge 0, \quad W \ge 0 $$
 
 A row of $W$ is a concept, a row of $U$ says how much of each is in a cell (non-negative matrix
 factorization). Without a folder the photos are the samples; with your own, the concepts are those
-of your photos. More photos of one kind give finer concepts.
+of your photos. More photos of one kind give finer concepts. What was found is kept; with many
+photos *Continue in the background* (beside *Cancel*) completes it while you look at something else.
 
 **Where.** The open photo is gray, its places have the color of the concept that is strongest there;
 full color is the strongest place of the concept in all photos. Click a row to see one alone.
@@ -396,4 +397,5 @@ VIEW = View(
     data=data,
     tasks=frozenset({"classification"}),
     live=False,
+    keeps=True,
 )

@@ -92,9 +92,9 @@ class Params:
     )  # fmt: skip
     pinned: tuple[str, ...] = param(
         (), "Pinned channels",
-        "Numbers of channels that are shown side by side, and compared with those of another photo "
-        "or network.",
-        effect=Effect.DRAW, most=64,
+        "Channels that are shown side by side, and compared with those of another photo or "
+        "network: Ctrl+click a tile to add it or to take it away, or type their numbers.",
+        effect=Effect.DRAW, pick=Pick.COLLECT, layer="tiles", most=64,
     )  # fmt: skip
     second: ImageRef | None = param(
         None, "Compare with", "Another photo, with the same channel overlaid on the same scale."

@@ -57,8 +57,9 @@ the photo's **cluster** (k-means of 50 principal components); lines lead from th
 five nearest ones. Thumbnails that would hide each other are points.
 
 **Large folders** are indexed photo by photo, and what is there is shown at once. The index is kept:
-it goes on where it was, and a photo that was replaced is computed again, no other one. For hundreds
-of thousands of photos `explorer batch index` makes it on several processes or machines; choose its
+it goes on where it was, and a photo that was replaced is computed again, no other one. *Continue in
+the background* (beside *Cancel*) completes it while you look at something else. For hundreds of
+thousands of photos `explorer batch index` makes it on several processes or machines; choose its
 result as the folder.
 
 **Sources.** Krizhevsky, Sutskever and Hinton 2012, *ImageNet Classification with Deep Convolutional
@@ -392,4 +393,5 @@ VIEW = View(
     draw=draw,
     data=data,
     live=False,
+    keeps=True,
 )

@@ -74,7 +74,8 @@ input, so that patches are parts. In later layers the field is the whole photo.
 
 **Large folders** are searched photo by photo; the best so far are shown at once. The activations
 are kept, so the search goes on where it was, and a photo that was replaced is computed again, no
-other one. `explorer batch index --format peaks` does it on several processes or machines; choose
+other one. *Continue in the background* (beside *Cancel*) completes it while you look at something
+else. `explorer batch index --format peaks` does it on several processes or machines; choose
 its result as the folder.
 
 **Sources.** Zeiler and Fergus 2014, *Visualizing and Understanding Convolutional Networks*,
@@ -200,6 +201,7 @@ class _Looked:
         self._peak = arrays["peak"].astype(np.float32)
         self._cells = arrays["cell"]
         self._fields: dict[Any, Any] = index.made.setdefault("fields", {})
+        self._fields.setdefault(tuple(scene.input().shape), fields_of(scene))
         self._known: dict[tuple[str, int], TopPatch] = {}
         self._boxes: dict[int, Float32] = {}
         self._channel = 0
@@ -404,4 +406,5 @@ VIEW = View(
     draw=draw,
     data=data,
     live=False,
+    keeps=True,
 )
