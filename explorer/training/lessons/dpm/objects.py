@@ -70,7 +70,6 @@ class Plan:
 PLANS = (
     Plan("person", (Aspect(0.0, 9.0, (13, 5), 6, turned=False),), crops=True),
     Plan("car", (Aspect(1.4, 3.6, (6, 12), 8, turned=True),)),
-    Plan("horse", (Aspect(1.0, 1.9, (9, 11), 8, turned=True),)),
 )
 
 

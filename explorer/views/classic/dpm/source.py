@@ -16,7 +16,7 @@ from explorer.vision.dpm.models import Model, read_models
 if TYPE_CHECKING:
     from explorer.core.values import FolderRef
 
-SHIPPED = ("person", "car", "horse")
+SHIPPED = ("person", "car")
 """The classes of the filters that ship."""
 EVERY = "all classes"
 FILE = "dpm.npz"
