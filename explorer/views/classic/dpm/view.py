@@ -134,7 +134,7 @@ class Params:
         low=1, high=100, log=True, when=lambda params, _: params.show == NETWORK,
     )  # fmt: skip
     score: float = param(
-        0.25, "Min. score", "Detections with a lower score are not shown.",
+        0.5, "Min. score", "Detections with a lower score are not shown.",
         effect=Effect.DRAW, low=LEAST, high=5.0, step=0.05,
     )  # fmt: skip
     opacity: float = param(
