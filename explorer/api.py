@@ -334,7 +334,7 @@ def _network(
         return _shared(), None
     if network is None or isinstance(network, str):
         name = network or default_network(view)
-        catalog.find(name)
+        catalog.check_asked(name)
         return _shared(), NetworkSpec(name, device=device)
     found = network if isinstance(network, Network) else load(network)
     if device not in ("auto", str(found.device)):

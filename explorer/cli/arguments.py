@@ -149,7 +149,7 @@ def spec_of(args: argparse.Namespace, view: View[Any, Any]) -> NetworkSpec | Non
     elif name is None:
         name = default_network(view)
     if name:
-        catalog.find(name)
+        catalog.check_asked(name)
     return NetworkSpec(name, args.weights, args.device, args.half, class_list(args))
 
 

@@ -250,7 +250,7 @@ def _spec(args: argparse.Namespace, task: Task) -> dict[str, Any]:
             )
         name = entry.name
     if name:
-        catalog.find(name)
+        catalog.check_asked(name)
     spec = NetworkSpec(name or "", args.weights, args.device, args.half, class_list(args))
     return asdict(spec)
 

@@ -135,7 +135,7 @@ def _spec(args: argparse.Namespace) -> NetworkSpec:
             )
         name = entry.name
     if name:
-        catalog.find(name)
+        catalog.check_asked(name)
     return NetworkSpec(name, args.weights, args.device, args.half, class_list(args))
 
 

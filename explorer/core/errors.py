@@ -13,7 +13,8 @@ class ExplorerError(Exception):
 
     Attributes:
         about: What it is about, where the window can help: "network" = it cannot be had,
-            "incomplete" = the user has yet to choose something.
+            "program" = nor without running its code, "incomplete" = the user has yet to choose
+            something.
     """
 
     def __init__(self, message: str, hint: str = "", *, instead: tuple[str, ...] = ()) -> None:

@@ -54,6 +54,19 @@ CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".th", ".bin")
 """Usual names of files with weights; any other name will do as well."""
 
 
+FOLDER_CONFIG, FOLDER_WEIGHTS = "config.json", ".safetensors"
+"""What a folder has that is a network: a file of this name, and some that end so."""
+
+
+def is_network_folder(path: str | os.PathLike[str]) -> bool:
+    """By its files: a network as the Hugging Face Hub has it."""
+    try:
+        names = os.listdir(path) if os.path.isfile(os.path.join(path, FOLDER_CONFIG)) else []
+    except (OSError, ValueError):
+        return False
+    return any(name.endswith(FOLDER_WEIGHTS) for name in names)
+
+
 def file_and_part(path: Path) -> tuple[Path, str]:
     """The file, and the part of it that is meant: "w.pth#teacher" is the part "teacher"."""
     name, sign, part = path.name.rpartition("#")

@@ -280,7 +280,7 @@ class Engine:
             try:
                 network = yield from self._loaded(ask, ask.spec, frozenset())
             except ExplorerError as error:
-                error.about = "network"
+                error.about = error.about or "network"
                 raise
         if network is not None:
             check_suits(view, network.info)

@@ -12,7 +12,17 @@ from explorer.core.errors import ExplorerError
 from explorer.core.listing import either
 from explorer.core.network_info import CHECKPOINT_SUFFIXES, file_and_part
 from explorer.core.step import Step
-from explorer.networks import devices, made, plugins, shipped, timm_models, zoo
+from explorer.networks import (
+    devices,
+    hf_folder,
+    made,
+    other_detectors,
+    plugins,
+    python_file,
+    shipped,
+    timm_models,
+    zoo,
+)
 from explorer.networks.checkpoints import fitting, inspection, loading, reading, weights
 from explorer.networks.entry import NO_WEIGHTS, Entry, WeightsOption
 
@@ -30,6 +40,7 @@ __all__ = [
     "NO_WEIGHTS",
     "Entry",
     "WeightsOption",
+    "check_asked",
     "default_for",
     "definitions",
     "entries",
@@ -78,6 +89,19 @@ def find(name: str) -> Entry:
     return _definition(name).entry.refreshed(weights.state_of)
 
 
+def check_asked(name: str) -> None:
+    """Checks the name of a network that the user has given; naming a program agrees to run it.
+
+    Raises:
+        ExplorerError: There is no such network; the sentence names the nearest.
+    """
+    program = python_file.file_and_function(name)
+    if program is None:
+        find(name)
+    else:
+        python_file.trust(program[0])
+
+
 PREFERRED = ("lite-pose", "lite-deeplab")
 """To begin with, although another embedded network of its task comes before it by name."""
 
@@ -104,12 +128,21 @@ def inspect(path: Path) -> Inspection:
     Raises:
         ExplorerError: When the file cannot be read as weights.
     """
-    return inspection.inspect(path, definitions(), timm_models.definitions())
+    every = (*definitions(), *other_detectors.definitions())
+    return inspection.inspect(path, every, timm_models.definitions())
 
 
 def _names_of(checkpoint: reading.Checkpoint) -> tuple[str, ...]:
-    """See `guess`. Of timm's networks only the one that the file names is tried, if any."""
-    found = fitting.guess_architecture(checkpoint, definitions())
+    """See `guess`. Published architectures go before those that only a checkpoint makes.
+
+    Of timm's networks only the one that the file names is tried, if any.
+    """
+    every = definitions()
+    if any("fpn." in name for name in checkpoint.tensors):
+        every = (*every, *other_detectors.definitions())
+    found = fitting.guess_architecture(checkpoint, every)
+    made = {each.entry.name for each in other_detectors.definitions()}
+    found = tuple(name for name in found if name not in made) or found
     if found or not checkpoint.architecture:
         return found
     name = timm_models.PREFIX + checkpoint.architecture.partition(".")[0]
@@ -128,6 +161,10 @@ def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
         ExplorerError: Unknown name, weights or device; a file that cannot be used.
     """
     device = devices.resolve(spec.device)
+    if python_file.file_and_function(spec.name):
+        return (yield from python_file.load(spec, device))
+    if not spec.name and os.path.isdir(Path(spec.weights).expanduser()):
+        return (yield from hf_folder.load(spec, device))
     if not spec.name:
         definition, checkpoint = yield from _guessed(spec)
         spec = replace(spec, name=definition.entry.name)
@@ -212,7 +249,9 @@ def _option(entry: Entry, asked: str) -> WeightsOption | None:
 
 
 def _definition(name: str) -> Definition:
-    every = timm_models.definitions() if name.startswith(timm_models.PREFIX) else definitions()
+    every = (*definitions(), *other_detectors.definitions())
+    if name.startswith(timm_models.PREFIX):
+        every = timm_models.definitions()
     known = {definition.entry.name: definition for definition in every}
     if name in known:
         return known[name]

@@ -27,6 +27,16 @@ def no_arguments(_state: Mapping[str, Tensor] | None) -> dict[str, Any]:
     return {}
 
 
+def no_settings(_sidecar: Mapping[str, Any]) -> dict[str, Any]:
+    """For an architecture about which a file beside a checkpoint says nothing."""
+    return {}
+
+
+def nothing_told(_arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """For an architecture with nothing to be inferred."""
+    return ()
+
+
 def same_names(tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """For files that call the tensors as the module does."""
     return tensors
@@ -81,6 +91,8 @@ class Definition:
             the architecture, as keyword arguments of `make` with hashable values.
         finish: A last touch to every module after its weights are in place.
         architecture: The entry that `make` belongs to, when it is another one.
+        settings: What a JSON file beside a checkpoint says about them, where it does.
+        told: Sentences about the arguments that a checkpoint gave.
     """
 
     entry: Entry
@@ -90,3 +102,5 @@ class Definition:
     arguments: Callable[[Mapping[str, Tensor] | None], dict[str, Any]] = no_arguments
     finish: Callable[[nn.Module], None] = as_it_is
     architecture: str = ""
+    settings: Callable[[Mapping[str, Any]], dict[str, Any]] = no_settings
+    told: Callable[[Mapping[str, Any]], tuple[str, ...]] = nothing_told

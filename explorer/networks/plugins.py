@@ -106,7 +106,7 @@ def survey(taken: Collection[str]) -> tuple[tuple[Definition, ...], tuple[Unavai
                     log.error("%s = %s was left out: %s", point.name, point.value, reason)
                     unavailable.append(Unavailable(plugin.name, origin, reason))
                 else:
-                    found[plugin.name] = _definition(plugin)
+                    found[plugin.name] = definition(plugin)
         # Code of others: whatever it raises must not take the other networks away.
         except (Exception, SystemExit) as error:
             log.exception("the network plug-in %s = %s was left out", point.name, point.value)
@@ -114,7 +114,8 @@ def survey(taken: Collection[str]) -> tuple[tuple[Definition, ...], tuple[Unavai
     return tuple(found.values()), tuple(unavailable)
 
 
-def _definition(plugin: Plugin) -> Definition:
+def definition(plugin: Plugin) -> Definition:
+    """How the catalog builds it."""
     variant = Variant(plugin.classes, plugin.preprocess, plugin.keypoints)
     options = tuple(_options(plugin))
     entry = Entry(

@@ -209,6 +209,23 @@ def preprocess_of(config: Mapping[str, Any]) -> Preprocess:
     )
 
 
+def as_config(definition: Definition) -> dict[str, Any]:
+    """The preparation of the preferred weights, as `preprocess_of` takes it."""
+    given = definition.assumed.preprocess
+    side = given.crop or 224
+    resize = given.resize
+    whole = isinstance(resize, tuple)
+    short = min(resize) if isinstance(resize, tuple) else resize or side
+    return {
+        "input_size": (3, side, side),
+        "crop_pct": side / short,
+        "crop_mode": "squash" if whole else "center",
+        "interpolation": given.interpolation,
+        "mean": given.mean,
+        "std": given.std,
+    }
+
+
 def _make(architecture: str, *, num_classes: int, **arguments: Any) -> nn.Module:
     try:
         timm = importlib.import_module("timm")

@@ -107,9 +107,10 @@ def fit(checkpoint: Checkpoint, definition: Definition, *, allow_not_finite: boo
     left = _load(module, state, checkpoint, title)
     if left.missing or left.shapes:
         raise _refusal(name, title, left)
+    notes = (*definition.told(plan.arguments), *_notes(checkpoint, title, plan, cut))
     return Fit(
         module, plan.classes, left.share, bool(cut), plan.channels, plan.arguments, plan.scale,
-        _notes(checkpoint, title, plan, cut), (plan.prefix, *plan.twins) if plan.twins else (),
+        notes, (plan.prefix, *plan.twins) if plan.twins else (),
     )  # fmt: skip
 
 

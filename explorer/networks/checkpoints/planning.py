@@ -82,6 +82,8 @@ def planned(checkpoint: Checkpoint, definition: Definition) -> Plan:
     plain = signature_of(definition, definition.arguments({}))
     found = align(checkpoint.tensors, plain.shapes)
     arguments = definition.arguments(found.state)
+    if arguments and checkpoint.sidecar:
+        arguments = {**arguments, **definition.settings(checkpoint.sidecar)}
     signature = signature_of(definition, arguments)
     state, outside = dict(found.state), dict(found.outside)
     head = (

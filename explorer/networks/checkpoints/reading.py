@@ -15,7 +15,7 @@ import stat
 import warnings
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from torch import Tensor
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import file_and_part, other_networks
+from explorer.core.reading import read_file
 from explorer.networks.checkpoints import contents, pickles
 from explorer.networks.checkpoints.alignment import siblings, unwrapped
 from explorer.networks.checkpoints.derived import put_together
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 SAFE_PROTOCOL = 2
 """Of pickles: torch's reader that runs nothing knows no later one."""
 
+_MOST_SIDECAR = 1 << 20
 _MAGIC = b"l\xfc\x9cF\xf9 j\xa8P\x19"
 """Near the beginning of what torch.save has written without a zip archive."""
 
@@ -81,6 +83,7 @@ class Checkpoint:
         parts: Where the networks of the file stand, the one that was read first; empty when it
             has one.
         architecture: What the file calls its architecture; "" where it does not.
+        sidecar: What a JSON file of the same name beside it says; empty without one.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Checkpoint:
     notes: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     architecture: str = ""
+    sidecar: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read(path: Path) -> Checkpoint:
@@ -141,7 +145,18 @@ def read(path: Path) -> Checkpoint:
         notes=(*notes, *([derived] if derived else [])),
         parts=(place.name, *alike) if alike else (),
         architecture=contents.architecture(content),
+        sidecar=_sidecar(path),
     )
+
+
+def _sidecar(path: Path) -> Mapping[str, Any]:
+    """The mapping in the .json file beside the weights; one that is none is ignored."""
+    beside = path.with_suffix(".json")
+    try:
+        found = json.loads(read_file(beside, limit=_MOST_SIDECAR, kind="JSON", smaller=""))
+    except (ExplorerError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def below(state: Mapping[Any, Any], prefix: str) -> dict[str, Any]:

@@ -6,9 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
-from explorer.core.network_info import CHECKPOINT_SUFFIXES
+from explorer.core.network_info import (
+    CHECKPOINT_SUFFIXES,
+    NetworkSpec,
+    is_network_folder,
+)
 from explorer.core.runner import State, Update
 from explorer.core.step import Step
 
@@ -19,16 +23,31 @@ if TYPE_CHECKING:
     from explorer.ui.shell.desk import Panels
 
 IDENTIFY = "identify"
+PROGRAM = ".py"
 MOST_OFFERED = 3
 
 
 def is_checkpoint(path: str | Path) -> bool:
-    """By its name: a drop has to be told apart at once."""
-    return Path(path).suffix.lower() in CHECKPOINT_SUFFIXES
+    """By its name: a drop has to be told apart at once.
+
+    A program may build a network, and a folder may be one.
+    """
+    known = Path(path).suffix.lower() in (*CHECKPOINT_SUFFIXES, PROGRAM)
+    return known or is_network_folder(path)
+
+
+def is_program(path: str | Path) -> bool:
+    return Path(path).suffix.lower() == PROGRAM
 
 
 class Checkpoints(QObject):
-    """Finds the network of a file and uses it; where several fit, buttons ask which one."""
+    """Finds the network of a file and uses it; where several fit, buttons ask which one.
+
+    Signals:
+        run_wanted: The NetworkSpec of a program that the user has agreed to run.
+    """
+
+    run_wanted = Signal(object)
 
     def __init__(self, panels: Panels) -> None:
         super().__init__(panels.main)
@@ -45,10 +64,14 @@ class Checkpoints(QObject):
     def open(self, path: str) -> None:
         """Uses the weights in the file `path`, which is read by a worker."""
         self._path = path
+        if is_network_folder(path):  # its configuration says what it is
+            self._take(("",), "")
+            return
         words = self.tr("Identifying the network of {file} …").format(file=Path(path).name)
         self._panels.notices.end_progress()
         self._panels.notices.progress(words, self._stop)
-        self._panels.bridge.fetch(IDENTIFY, lambda _: _names(path), self._identified)
+        find = _functions if is_program(path) else _names
+        self._panels.bridge.fetch(IDENTIFY, lambda _: find(path), self._identified)
 
     def _stop(self) -> None:
         self._panels.bridge.cancel(IDENTIFY)
@@ -63,6 +86,8 @@ class Checkpoints(QObject):
             failure = update.failure
             details = "" if failure.expected else failure.traceback
             self._say(failure.message, failure.hint, details)
+        elif update.state is State.DONE and is_program(self._path):
+            self._ask_to_run(update.value)
         elif update.state is State.DONE:
             self._take(*(update.value or ((), "")))
 
@@ -95,6 +120,32 @@ class Checkpoints(QObject):
                 ways=[*known, choose],
             )
 
+    def _ask_to_run(self, functions: tuple[str, ...]) -> None:
+        """A program runs only when the user has agreed; the buttons name what would be called."""
+        file = Path(self._path).name
+        if not functions:
+            self._say(
+                self.tr("{file} has no function without arguments.").format(file=file),
+                self.tr("Write one that returns the network, for example build()."),
+            )
+            return
+        words = self.tr("Run {function}()")
+        self._say(
+            self.tr("{file} is a program: to use its network, its code has to run.").format(
+                file=file
+            ),
+            self.tr("It can do whatever you can do: run it only if you trust whoever wrote it."),
+            ways=[
+                (words.format(function=name), partial(self._run, name))
+                for name in functions[:MOST_OFFERED]
+            ],
+        )
+
+    def _run(self, function: str, _checked: bool = False) -> None:
+        self.run_wanted.emit(
+            NetworkSpec(f"{self._path}:{function}", device=self._panels.study.device)
+        )
+
     def _way(self, name: str) -> Way:
         words = self.tr("Use {network}").format(network=self._title(name))
         return words, partial(self._use, name)
@@ -124,3 +175,9 @@ def _names(path: str) -> Generator[Step[Any], Any, None]:
     names = catalog.guess(Path(path))
     inside = "" if len(names) == 1 else catalog.inspect(Path(path)).text()
     yield Step((names, inside))
+
+
+def _functions(path: str) -> Generator[Step[Any], Any, None]:
+    from explorer.networks import python_file
+
+    yield Step(python_file.functions(Path(path)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
+from explorer.core.errors import ExplorerError
 from explorer.ui.panels.network_words import RANDOM
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class NetworkTrouble(QObject):
     def _ways(self, spec: NetworkSpec, failure: Failure) -> list[Way]:
         study = self._panels.study
         use = study.look_with
+        if failure.about == "program":
+            return [(self.tr("Run its code"), partial(_call, self.run_program, spec))]
         ways: list[Way] = []
         for name in failure.instead[:2]:
             other = replace(spec, name=name)
@@ -63,6 +66,20 @@ class NetworkTrouble(QObject):
                 words = self.tr("Use random weights")
                 ways.append((words, partial(_call, use, replace(spec, weights=RANDOM))))
         return ways
+
+    def run_program(self, spec: NetworkSpec) -> None:
+        """Uses a network that a Python file builds: the user has agreed to run it."""
+        from explorer.networks import python_file
+
+        named = python_file.file_and_function(spec.name)
+        assert named is not None
+        try:
+            python_file.trust(named[0])
+        except ExplorerError as error:
+            self._panels.inspector.show_error(error.message, error.hint, stays=True)
+            return
+        self._panels.inspector.settle()
+        self._panels.study.look_with(spec)
 
 
 def _call(act: Callable[..., object], value: object, _checked: bool = False) -> None:

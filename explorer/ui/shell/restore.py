@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer
 
 from explorer.core import settings as store
+from explorer.core.errors import ExplorerError
 from explorer.core.settings import Preferences, Session, Settings
 from explorer.ui.shell import geometry, session
 from explorer.ui.shell.layout import default_sizes
@@ -128,7 +130,8 @@ class Restore(QObject):
             study.save_folder = last.save_folder
         names = {entry.name for entry in ready.entries}
         network = self._wishes.get("network") or (last.network.name if restore else "")
-        if network and network in names:
+        asked = bool(self._wishes.get("network"))
+        if network and (network in names or _elsewhere(network, asked=asked)):
             weights = "" if self._wishes.get("network") else last.network.weights
             classes = last.network.classes if weights else ""
             spec = NetworkSpec(network, weights, study.device, study.half, classes)
@@ -196,3 +199,17 @@ class Restore(QObject):
     def _docks(self) -> str:
         self._remember_docks()
         return geometry.encoded(self._docks_state)
+
+
+def _elsewhere(name: str, *, asked: bool) -> bool:
+    """A network that is in no list: one of timm, or a program that builds it.
+
+    Whoever names a program on the command line agrees to run it; one of an earlier session asks.
+    """
+    from explorer.networks import python_file, timm_models
+
+    program = python_file.file_and_function(name)
+    if program is not None and asked:
+        with contextlib.suppress(ExplorerError):  # loading says what is wrong with it
+            python_file.trust(program[0])
+    return program is not None or name.startswith(timm_models.PREFIX)

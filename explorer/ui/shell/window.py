@@ -244,6 +244,7 @@ class Window(QMainWindow):
         self.intake.film.connect(self.live.film)
         self.intake.checkpoint.connect(self.checkpoints.open)
         self.loaded.connect(self.checkpoints.ready)
+        self.checkpoints.run_wanted.connect(self.trouble.run_program)
         self.live.followed.connect(self.actions_.set_live)
         self.live.followed.connect(self.moves.expect)
         self.live.film_shown.connect(self.actions_.set_film)

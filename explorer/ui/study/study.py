@@ -417,7 +417,9 @@ class Study(Choice):
 
     def _failed(self, failure: Failure) -> None:
         # A defect before the network was known counts as well: it has not worked yet.
-        lost = failure.about == "network" or (not failure.expected and self.info is None)
+        lost = failure.about in ("network", "program") or (
+            not failure.expected and self.info is None
+        )
         # Only on another device or in another precision it does not work: those are to be mended.
         if not lost or self.spec is None or self._networks.settled(self.spec):
             return

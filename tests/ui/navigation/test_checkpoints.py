@@ -107,3 +107,35 @@ def test_what_cannot_be_read_takes_nothing_away(
 def test_files_of_weights_are_told_by_their_names() -> None:
     assert all(is_checkpoint(f"a{suffix}") for suffix in (".pth", ".PT", ".ckpt", ".safetensors"))
     assert not any(is_checkpoint(name) for name in ("a.png", "a.mp4", "pth", "a.json"))
+
+
+def test_a_program_runs_only_when_a_button_says_so(
+    panels: ToyPanels, qtbot: QtBot, tmp_path: Path
+) -> None:
+    program = tmp_path / "net.py"
+    program.write_text("def build():\n    return None\n\n\ndef model():\n    return None\n")
+    made, intake, wanted = Checkpoints(panels), Intake(panels, panels.strip), []
+    made.run_wanted.connect(wanted.append)
+    intake.checkpoint.connect(made.open)
+    intake.open_paths([str(program)])
+    error = panels.inspector.error
+    qtbot.waitUntil(lambda: not error.isHidden())
+    assert error.message == "net.py is a program: to use its network, its code has to run."
+    assert words(panels) == ["Run build()", "Run model()"]
+    assert wanted == []
+    error.ways[1].click()
+    assert [spec.name for spec in wanted] == [f"{program}:model"]
+    program.write_text("x = 1")
+    intake.open_paths([str(program)])
+    qtbot.waitUntil(lambda: "no function" in error.message)
+
+
+def test_a_folder_with_a_configuration_and_weights_is_a_network(
+    intake: Intake, panels: ToyPanels, tmp_path: Path
+) -> None:
+    assert not is_checkpoint(tmp_path), "a folder of photos"
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    intake.open_paths([str(tmp_path)])
+    assert panels.study.spec == NetworkSpec("", str(tmp_path))
+    assert panels.strip.items == ()

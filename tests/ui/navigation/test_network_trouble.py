@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from explorer.core.network_info import NetworkSpec
 from explorer.core.runner import Failure, State
+from explorer.networks import python_file
 from explorer.ui.board.pinned_result import PinnedResult
 from explorer.ui.navigation.network_trouble import NetworkTrouble
 from explorer.ui.navigation.trail import Trail
@@ -173,3 +175,20 @@ def test_going_back_to_a_task_brings_its_network_back(panels: ToyPanels, study: 
     assert study.network_for(view) == NetworkSpec("other")
     study.set_view("classify")
     assert study.spec == NetworkSpec("other")
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_program_of_an_earlier_session_asks_before_it_runs(
+    panels: ToyPanels, tmp_path: Path
+) -> None:
+    program = tmp_path / "net.py"
+    program.write_text("def build():\n    return None\n")
+    spec = NetworkSpec(f"{program}:build")
+    panels.study.set_network(spec)
+    fail(panels.bridge, replace(BROKEN, message="net.py is a program.", about="program"))
+    assert panels.study.spec == SORTER
+    assert words(panels) == ["Run its code"]
+    assert not python_file.is_trusted(program)
+    press(panels, "Run its code")
+    assert python_file.is_trusted(program)
+    assert panels.study.spec == spec
