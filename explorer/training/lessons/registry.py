@@ -45,6 +45,7 @@ LESSONS = {
     "fixed-proposals": "explorer.training.lessons.proposals",
     "proposal-scores": "explorer.training.lessons.proposal_scores",
     "picture-basis": "explorer.training.lessons.picture_basis",
+    "dpm": "explorer.training.lessons.dpm.lesson",
     "lite-fasterrcnn": "explorer.training.lessons.lite.detector",
     "lite-retinanet": "explorer.training.lessons.lite.single_stage",
     "lite-ssd": "explorer.training.lessons.lite.single_stage",
