@@ -124,7 +124,8 @@ class Making(QObject):
         self._complete = True
 
         def job() -> Generator[Step[Any], Any, None]:
-            from explorer.networks import catalog, timm_models
+            from explorer.networks import catalog
+            from explorer.networks.external import timm_models
 
             if timm_models.installed() and not timm_models.is_listed():
                 yield Step((catalog.entries(timm=True), catalog.unavailable()))

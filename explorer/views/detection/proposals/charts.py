@@ -10,7 +10,7 @@ import numpy as np
 from explorer.core.layers import Curve, Plot, Table
 from explorer.views.detection.proposals.table import method_row
 from explorer.views.shared.anchors import GREEN, ORANGE, counted, truth_boxes
-from explorer.views.shared.proposals import object_name
+from explorer.views.shared.regions.proposals import object_name
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.detection.recall import first_ranks, recall_by_count
 

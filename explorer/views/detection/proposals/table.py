@@ -9,7 +9,7 @@ import numpy as np
 from explorer.core.layers import Plot, Table
 from explorer.core.listing import quantity
 from explorer.views.detection.proposals.comparison import EXTRA, MEASURED, Comparison, Figures
-from explorer.views.shared.proposals import COLORS, headed
+from explorer.views.shared.regions.proposals import COLORS, headed
 from explorer.vision.proposals.published import NO_DATA, SOURCE, TABLE, Row, grade
 
 if TYPE_CHECKING:

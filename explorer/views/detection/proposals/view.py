@@ -32,7 +32,7 @@ from explorer.views.shared.anchors import (
 )
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.views.shared.proposals import (
+from explorer.views.shared.regions.proposals import (
     ALL_RPN,
     RPN,
     coverage,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Curve, Plot, Table
-from explorer.views.shared.proposals import COLORS
+from explorer.views.shared.regions.proposals import COLORS
 from explorer.vision.detection.recall import (
     average_recall,
     covered,

@@ -28,7 +28,7 @@ from explorer.views.detection.recall_lab.repeatability import RepeatResult, repe
 from explorer.views.shared.anchors import passed_layer, passed_words, truth_boxes
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.views.shared.proposals import (
+from explorer.views.shared.regions.proposals import (
     ALL_RPN,
     NAMES,
     RPN,

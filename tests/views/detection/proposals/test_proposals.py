@@ -17,7 +17,7 @@ from explorer.core.params import Box
 from explorer.engine.scene import Scene
 from explorer.engine.stages import trace_of
 from explorer.views.detection.proposals.view import BOTH, VIEW, Params, Result
-from explorer.views.shared.proposals import (
+from explorer.views.shared.regions.proposals import (
     ALL_RPN,
     NAMES,
     RPN,

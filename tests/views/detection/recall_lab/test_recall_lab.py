@@ -17,7 +17,7 @@ from explorer.core.step import Step
 from explorer.engine.scene import Scene
 from explorer.views.detection.recall_lab.repeatability import RepeatResult
 from explorer.views.detection.recall_lab.view import BEST, REPEAT, VIEW, Params
-from explorer.views.shared.proposals import RPN
+from explorer.views.shared.regions.proposals import RPN
 from explorer.vision.detection.corruptions import CHANGES
 from explorer.vision.detection.recall import repeatability
 from explorer.vision.proposals.methods import METHODS, propose

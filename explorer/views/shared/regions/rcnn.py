@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from explorer.core.errors import ExplorerError
-from explorer.views.shared.proposals import proposals_of
+from explorer.views.shared.regions.proposals import proposals_of
 from explorer.vision.race.lanes import WarpedRegions
 from explorer.vision.race.networks import BODY, region_svms
 

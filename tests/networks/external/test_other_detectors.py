@@ -16,7 +16,8 @@ from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
-from explorer.networks import catalog, other_detectors
+from explorer.networks import catalog
+from explorer.networks.external import other_detectors
 from explorer.networks.network import Network
 from tests.steps import finish
 

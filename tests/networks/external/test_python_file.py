@@ -15,7 +15,8 @@ from torch import nn
 from explorer.__main__ import main
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
-from explorer.networks import catalog, python_file
+from explorer.networks import catalog
+from explorer.networks.external import python_file
 from tests.steps import finish
 
 SOURCE = """

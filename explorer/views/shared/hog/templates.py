@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Heat, Pane, Picture, Text
-from explorer.views.shared.hog_glyphs import bin_angles, glyph_heat, glyph_scale
+from explorer.views.shared.hog.glyphs import bin_angles, glyph_heat, glyph_scale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

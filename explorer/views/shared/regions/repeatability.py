@@ -10,7 +10,7 @@ import numpy as np
 from explorer.engine.scene import Scene
 from explorer.images.image import from_array
 from explorer.images.pixels import shrunk
-from explorer.views.shared.proposals import proposals_of
+from explorer.views.shared.regions.proposals import proposals_of
 from explorer.vision.detection.corruptions import CHANGES
 from explorer.vision.detection.recall import repeatability, repeated
 from explorer.vision.proposals.methods import LARGEST_SIDE

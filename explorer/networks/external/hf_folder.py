@@ -23,8 +23,8 @@ from explorer.core.listing import quantity
 from explorer.core.network_info import FOLDER_CONFIG, FOLDER_WEIGHTS
 from explorer.core.reading import read_file
 from explorer.core.step import Step
-from explorer.networks import timm_models
 from explorer.networks.checkpoints import loading, reading
+from explorer.networks.external import timm_models
 from explorer.networks.given import MEAN, STD, from_module
 from explorer.networks.preprocess import Preprocess
 from explorer.networks.zoo import LONGEST, LONGEST_DETECTION

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from explorer.views.shared.hog_glyphs import (
+from explorer.views.shared.hog.glyphs import (
     LARGEST,
     SMALLEST,
     bin_angles,

@@ -17,9 +17,10 @@ import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
-from explorer.networks import catalog, timm_models
+from explorer.networks import catalog
 from explorer.networks.checkpoints import weights
 from explorer.networks.definition import Definition
+from explorer.networks.external import timm_models
 from tests.steps import finish
 from tests.toys import toy_image
 
@@ -62,7 +63,7 @@ def test_every_architecture_with_weights_is_listed(home: Path) -> None:
 def test_a_kept_list_needs_no_timm(home: Path) -> None:
     timm_models.definitions()
     code = (
-        "import sys; from explorer.networks import timm_models as t; "
+        "import sys; from explorer.networks.external import timm_models as t; "
         "print(len(t.definitions()), 'timm' in sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

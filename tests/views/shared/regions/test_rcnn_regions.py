@@ -10,15 +10,15 @@ import pytest
 from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
 from explorer.images.image import Image
-from explorer.views.shared import rcnn_regions
-from explorer.views.shared.rcnn_regions import (
+from explorer.views.shared.regions import rcnn as rcnn_regions
+from explorer.views.shared.regions.rcnn import (
     rcnn_of,
     regions_of,
     shipped_rcnn,
     warped_regions,
 )
-from explorer.vision.proposals.methods import Proposals
 from explorer.vision.pipelines import rcnn
+from explorer.vision.proposals.methods import Proposals
 from explorer.vision.race.networks import BODY
 from tests.toy_rcnn import small_body, untrained, use_random_svms
 from tests.toys import toy_image

@@ -13,7 +13,8 @@ import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec, is_network_folder
-from explorer.networks import catalog, hf_folder
+from explorer.networks import catalog
+from explorer.networks.external import hf_folder
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
 from tests.steps import finish
