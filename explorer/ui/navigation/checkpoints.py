@@ -180,7 +180,8 @@ class Checkpoints(QObject):
 
 
 def _names(path: str) -> Generator[Step[Any], Any, None]:
-    from explorer.networks import catalog, timm_models  # with torch
+    from explorer.networks import catalog  # with torch
+    from explorer.networks.external import timm_models
 
     names = catalog.guess(Path(path))
     if is_onnx(path):
@@ -191,6 +192,6 @@ def _names(path: str) -> Generator[Step[Any], Any, None]:
 
 
 def _functions(path: str) -> Generator[Step[Any], Any, None]:
-    from explorer.networks import python_file
+    from explorer.networks.external import python_file
 
     yield Step(python_file.functions(Path(path)))

@@ -25,8 +25,8 @@ from explorer.views.detection.pipeline_race.charts import (
 from explorer.views.shared.anchors import BLUE, same
 from explorer.views.shared.common import class_name, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.views.shared.rcnn_regions import MOST, shipped_rcnn
-from explorer.vision.classic.proposals import METHODS, propose
+from explorer.views.shared.regions.rcnn import MOST, shipped_rcnn
+from explorer.vision.proposals.methods import METHODS, propose
 from explorer.vision.race.candidates import first
 from explorer.vision.race.feature_cache import FeatureCache
 from explorer.vision.race.lanes import (

@@ -17,8 +17,8 @@ from explorer.views.detection.rcnn import panes, sentences
 from explorer.views.detection.rcnn.result import Result, best_row, nothing_yet, opened, scored
 from explorer.views.shared.anchors import GRAY, GREEN, RED
 from explorer.views.shared.common import photo_of
-from explorer.views.shared.rcnn_regions import MOST, rcnn_of, regions_of, warped_regions
-from explorer.vision.classic.proposals import METHODS
+from explorer.views.shared.regions.rcnn import MOST, rcnn_of, regions_of, warped_regions
+from explorer.vision.proposals.methods import METHODS
 from explorer.vision.race.networks import BODY
 
 if TYPE_CHECKING:

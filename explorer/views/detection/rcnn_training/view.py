@@ -27,9 +27,9 @@ from explorer.views.detection.rcnn_training.samples import (
 )
 from explorer.views.shared.anchors import passed_words, truth_boxes
 from explorer.views.shared.common import photo_of
-from explorer.views.shared.rcnn_regions import MOST, rcnn_of, regions_of, warped_regions
-from explorer.vision.classic.proposals import METHODS
+from explorer.views.shared.regions.rcnn import MOST, rcnn_of, regions_of, warped_regions
 from explorer.vision.pipelines import rcnn
+from explorer.vision.proposals.methods import METHODS
 from explorer.vision.race.feature_cache import FeatureCache
 from explorer.vision.race.networks import BODY
 

@@ -14,7 +14,7 @@ from explorer.core.params import Box
 from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
 from explorer.views.detection.rcnn.view import VIEW, Params, Result
-from explorer.views.shared.rcnn_regions import rcnn_of
+from explorer.views.shared.regions.rcnn import rcnn_of
 from explorer.vision.detection.boxes import decode
 from explorer.vision.pipelines import rcnn
 from explorer.vision.race.networks import BODY

@@ -20,7 +20,7 @@ from explorer.views.detection.rcnn_training.fitting import fits, lack
 from explorer.views.detection.rcnn_training.result import Disk
 from explorer.views.detection.rcnn_training.samples import HINGE, LOG, SQUARES, samples_of
 from explorer.views.detection.rcnn_training.view import VIEW, Params, Result
-from explorer.views.shared.rcnn_regions import rcnn_of
+from explorer.views.shared.regions.rcnn import rcnn_of
 from explorer.vision.detection.boxes import decode, iou_matrix
 from explorer.vision.pipelines import rcnn
 from explorer.vision.pipelines.objectives import BIAS
