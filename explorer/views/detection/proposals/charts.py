@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import Float32
-    from explorer.views.detection.proposals.view import Params, Result
+    from explorer.views.detection.proposals.params import Params, Result
 
 MOST_ROWS = 100
 

@@ -16,8 +16,9 @@ from explorer.core.step import Step
 from explorer.engine.scene import Scene
 from explorer.evaluation.metrics import Found, Objects, voc_ap
 from explorer.views.detection.proposals.comparison import MEASURED, compared, figures, truth_of
+from explorer.views.detection.proposals.params import ALL, Params, Result
 from explorer.views.detection.proposals.table import COLUMNS, NO_PACKAGE
-from explorer.views.detection.proposals.view import ALL, VIEW, Params, Result
+from explorer.views.detection.proposals.view import VIEW
 from explorer.views.shared.regions.proposals import RPN
 from explorer.views.shared.regions.repeatability import again
 from explorer.vision.detection.corruptions import CHANGES
