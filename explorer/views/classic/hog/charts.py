@@ -9,7 +9,7 @@ import numpy as np
 from explorer.core.layers import Curve, Plot, Table
 from explorer.views.classic.hog.panes import bin_colors, shades
 from explorer.views.shared.anchors import ORANGE
-from explorer.views.shared.hog_glyphs import bin_angles
+from explorer.views.shared.hog.glyphs import bin_angles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ from explorer.core.listing import quantity
 from explorer.views.classic.hog.result import block_box, inner_cells
 from explorer.views.shared.anchors import BLUE, GREEN, ORANGE, WHITE, same
 from explorer.views.shared.common import size_of
-from explorer.views.shared.hog_glyphs import bin_angles, glyph_heat, glyph_scale
+from explorer.views.shared.hog.glyphs import bin_angles, glyph_heat, glyph_scale
 from explorer.vision.hog.detector import map_extent
 from explorer.vision.hog.features import cell_histograms, cell_means, gradients
 

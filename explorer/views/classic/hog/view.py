@@ -26,7 +26,7 @@ from explorer.views.classic.hog.result import (
     strongest_cell,
 )
 from explorer.views.shared.common import photo_of
-from explorer.views.shared.hog_templates import template_pane, window_pane
+from explorer.views.shared.hog.templates import template_pane, window_pane
 from explorer.vision.hog.detector import best_map, crop, kept, levels, scales_of, windows
 from explorer.vision.hog.features import NORMS, PAPER, Settings, cell_means, describe
 from explorer.vision.hog.template import TEMPLATES

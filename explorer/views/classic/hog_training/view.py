@@ -15,7 +15,7 @@ from explorer.views.classic.hog_training import panes
 from explorer.views.classic.hog_training.course import Course, Plan, Result
 from explorer.views.classic.hog_training.sources import Wanted
 from explorer.views.shared.anchors import passed_words
-from explorer.views.shared.hog_templates import template_pane
+from explorer.views.shared.hog.templates import template_pane
 from explorer.vision.hog.features import NORMS, PAPER, Settings
 
 if TYPE_CHECKING:

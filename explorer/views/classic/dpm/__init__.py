@@ -1,0 +1,1 @@
+"""Deformable part models: filters, their responses step by step, and the same as a CNN."""
