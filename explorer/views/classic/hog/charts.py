@@ -54,11 +54,7 @@ def block_table(settings: Settings, cell: Cell) -> Table:
     """The same as numbers."""
     count = settings.block
     names = directions(settings)
-<<<<<<< HEAD
-    rows: list[tuple[str | float, ...]] = []
-=======
     rows: list[tuple[str | int | float, ...]] = []
->>>>>>> hog
     for number in range(settings.length):
         where, direction = divmod(number, settings.bins)
         row, column = divmod(where, count)
