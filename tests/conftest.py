@@ -34,7 +34,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 @pytest.fixture(autouse=True)
 def no_timm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see a program without timm, whose list takes seconds, but for those about it."""
-    monkeypatch.setattr("explorer.networks.timm_models.installed", lambda: "")
+    monkeypatch.setattr("explorer.networks.external.timm_models.installed", lambda: "")
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from explorer.core.step import Step
     from explorer.evaluation.report import Report
 
-_SUFFIXES = (".json", ".csv")
+_OUTPUTS = (
+    ("-o", "out", (".json", ".csv")),
+    ("--json", "json", (".json",)),
+    ("--report", "report", (".html",)),
+)
+"""What is written: its option, the name of its argument, and suffixes."""
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -30,7 +35,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "evaluate",
         help="evaluate a network on photos with ground truth",
         description="Evaluate a network on photos with ground truth: top-1 and top-5 accuracy, "
-        "localization error, COCO and Pascal VOC average precision, keypoint AP and PCK, mean IoU.",
+        "localization error, COCO and Pascal VOC average precision, recall and error types, "
+        "keypoint AP and PCK, mean IoU.",
         epilog="DATA is a folder with one subfolder of photos per class (named by class or WordNet "
         "id), a COCO .json file or its folder, a folder with Pascal VOC .xml files, a data.yaml or "
         "a folder with YOLO label files, a folder of class masks, or an .npz file of photos as for "
@@ -54,10 +60,21 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         action="store_true",
         help="also report voc_AP_11, the 11-point AP that VOC used before 2010",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--compare", metavar="NAME",
+        help="a second detector, evaluated on the same photos: its errors beside the first one's",
+    )  # fmt: skip
+    parser.add_argument(
+        "--json", nargs="?", const="", metavar="FILE",
+        help="print JSON; with a name ending in .json, write it to that file",
+    )  # fmt: skip
     parser.add_argument(
         "-o", "--out", metavar="FILE", help="also write the metrics to a .json or .csv file"
     )
+    parser.add_argument(
+        "--report", metavar="FILE",
+        help="also write a report with figures and tables: one web page, .html",
+    )  # fmt: skip
     paths.add_option(parser)
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps…")
     parser.add_argument("--half", action="store_true", help="half precision where available")
@@ -70,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
     from explorer.engine.engine import Engine
     from explorer.evaluation.run import Wish, fulfill
 
-    wish = Wish(_spec(args), args.data, args.images, args.limit, args.eleven_point)
+    spec = _spec(args)
+    wish = Wish(spec, args.data, args.images, args.limit, args.eleven_point, _other(args, spec))
     report = _followed(fulfill(wish, Engine()), wish.spec.name or args.data.name)
     if not report.complete:
         complain(
@@ -78,15 +96,31 @@ def run(args: argparse.Namespace) -> int:
             f"{report.headline() or 'no metric yet'}"
         )
         return 130
-    if args.out is not None:
-        from explorer.core.storage.atomic import write_bytes
-        from explorer.evaluation.report import csv_of, json_of
-
-        content = json_of(report) if args.out.suffix.lower() == ".json" else csv_of(report)
-        write_bytes(args.out, content)
-        remember(args.out)
-    _tell(report, as_json=args.json)
+    _write(args, report)
+    _tell(report, as_json=args.json == "")
     return 0
+
+
+def _write(args: argparse.Namespace, report: Report) -> None:
+    """The files that were asked for."""
+    from explorer.core.storage.atomic import write_bytes
+    from explorer.evaluation.report import csv_of, json_of
+
+    for path in (args.out, args.json or None):
+        if path is not None:
+            content = json_of(report) if path.suffix.lower() == ".json" else csv_of(report)
+            write_bytes(path, content)
+            remember(path)
+    if args.report is not None:
+        from explorer.core.values import FolderRef
+        from explorer.saving.export import metadata, save_page
+        from explorer.views.evaluation.evaluation.view import Params, page
+
+        params = Params(FolderRef(str(args.data)))
+        about = metadata("evaluation", params, report.info, None, 0, report.notes)
+        title = f"Evaluation · {report.title} on {report.data}"
+        save_page(args.report, page(report, params), about, title=title)
+        remember(args.report)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -99,14 +133,19 @@ def _check(args: argparse.Namespace) -> None:
             raise ExplorerError(
                 f"{args.images} is not a folder.", "Choose the folder of the photos."
             )
-    if args.out is None:
-        return
-    args.out = paths.local(args.out, "-o")
-    if args.out.suffix.lower() not in _SUFFIXES:
-        raise ExplorerError(f"{args.out.name} has no supported suffix.", "Use .json or .csv.")
+    for option, name, suffixes in _OUTPUTS:
+        word = getattr(args, name)
+        if word is None or (name == "json" and word == ""):
+            continue
+        path = paths.local(word, option)
+        if path.suffix.lower() not in suffixes:
+            raise ExplorerError(
+                f"{path.name} has no supported suffix.", f"Use {' or '.join(suffixes)}."
+            )
+        setattr(args, name, path)
     check_outputs(
-        [args.out], [args.data, *_read_in(args.data), *network_files(args)],
-        overwrite=args.overwrite,
+        [args.out, args.json or None, args.report],
+        [args.data, *_read_in(args.data), *network_files(args)], overwrite=args.overwrite,
     )  # fmt: skip
 
 
@@ -139,6 +178,23 @@ def _spec(args: argparse.Namespace) -> NetworkSpec:
     return NetworkSpec(name, args.weights, args.device, args.half, class_list(args))
 
 
+def _other(args: argparse.Namespace, spec: NetworkSpec) -> NetworkSpec | None:
+    """The second network; both must be detectors."""
+    from explorer.core.network_info import NetworkSpec
+    from explorer.evaluation.run import COMPARED
+    from explorer.networks import catalog
+
+    if args.compare is None:
+        return None
+    for name in (args.compare, spec.name):
+        if name and catalog.find(name).task != COMPARED:
+            raise ExplorerError(
+                f"{name} is no detector, and only detectors are compared.",
+                "`explorer list networks` names them with their tasks.",
+            )
+    return NetworkSpec(args.compare, "", args.device, args.half)
+
+
 def _followed(steps: Generator[Step[Any], Any, None], title: str) -> Report:
     """The last report; that of the moment when Ctrl-C is pressed."""
     report: Report | None = None
@@ -167,11 +223,15 @@ def _tell(report: Report, *, as_json: bool) -> None:
     if classes.rows:
         rows = [classes.columns, *([_cell(value) for value in row] for row in classes.rows)]
         say(table(rows) + "\n")
-    say(f"{report.title} ({report.weights}) on {report.data}")
-    if report.figures:
-        say(table([
-            (key, f"{value:.4f}", written.FIGURES[key]) for key, value in report.figures.items()
-        ]))  # fmt: skip
+    both = [report] if report.other is None else [report, report.other]
+    for one in both:
+        say(f"{one.title} ({one.weights}) on {one.data}")
+        if one.figures:
+            say(table([
+                (key, f"{value:.4f}", written.FIGURES[key]) for key, value in one.figures.items()
+            ]))  # fmt: skip
+        if errors := written.error_rows(one):
+            say(table(errors))
     for sentence in written.sentences(report):
         say(f"  {sentence}")
 

@@ -127,7 +127,8 @@ def _timm() -> tuple[Entry, ...]:
     Raises:
         ExplorerError: timm is not installed.
     """
-    from explorer.networks import catalog, timm_models
+    from explorer.networks import catalog
+    from explorer.networks.external import timm_models
 
     if not timm_models.installed():
         raise ExplorerError(

@@ -47,6 +47,21 @@ def quantity(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def duration(seconds: float) -> str:
+    """As in: 3 ms, 0.24 s, 12.3 s, 2 min 05 s, 8 h 30 min."""
+    if seconds < 0.01:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
 def either(words: Iterable[str]) -> str:
     """An English list: "a", "a or b", "a, b or c"."""
     *first, last = words

@@ -26,6 +26,7 @@ from explorer.saving.boxes import ImageInfo, boxes_of
 from explorer.saving.data import DATA_SUFFIXES, save_data
 from explorer.saving.figures import FIGURE_SUFFIXES, is_figure, save_figure
 from explorer.saving.metadata import metadata
+from explorer.saving.page import PAGE_SUFFIX, save_page
 from explorer.saving.pictures import FORMATS, encoded, save_picture
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from explorer.render.vector.drawing import Drawing
     from explorer.saving.boxes import LabeledBoxes
     from explorer.saving.masks import IndexedMask
+
+_SUFFIXES = (*sorted(FORMATS), *FIGURE_SUFFIXES, *DATA_SUFFIXES, PAGE_SUFFIX)
 
 FRAME_SIDES = (320, 1280)
 """The longer side of the frames of a film of steps, at least and at most, in pixels."""
@@ -170,6 +173,14 @@ class FinishedAnswer:
         return None if make is None else make(self.answer.result, self.params)
 
     @property
+    def page(self) -> Board:
+        """What is written as a report: the board, or the view's own plots and tables for it."""
+        if self.view.page is None:
+            return self.board
+        own = self.view.page(self.answer.result, self.params)
+        return replace(self.board, plots=own.plots, tables=own.tables)
+
+    @property
     def photo_info(self) -> ImageInfo:
         """The photo as files of boxes name it.
 
@@ -284,10 +295,11 @@ class FinishedAnswer:
         font_size: float = FONT_SIZE,
         overwrite: bool = False,
     ) -> None:
-        """Writes a picture (.png, .jpg, .webp, .tif), a figure (.svg, .pdf) or numbers.
+        """Writes a picture (.png, .jpg, .webp, .tif), a figure (.svg, .pdf), numbers or a report.
 
-        The numbers are .json, .csv or .npz. The file is either as it was or completely new. The
-        metadata goes into it. What this program wrote before is replaced.
+        The numbers are .json, .csv or .npz, the report is one web page (.html). The file is either
+        as it was or completely new. The metadata goes into it. What this program wrote before is
+        replaced.
 
         Args:
             path: Its suffix says what is written.
@@ -306,10 +318,14 @@ class FinishedAnswer:
             self._guard(path, overwrite)
             save_data(path, self.data_for(path), self.metadata)
             remember(path)
+        elif suffix == PAGE_SUFFIX:
+            self._guard(path, overwrite)
+            save_page(path, self.page, self.metadata, title=self.title)
+            remember(path)
         else:
             raise ExplorerError(
                 f"{Path(path).name} has no supported suffix.",
-                f"Choose among: {', '.join((*sorted(FORMATS), *FIGURE_SUFFIXES, *DATA_SUFFIXES))}.",
+                f"Choose among: {', '.join(_SUFFIXES)}.",
             )
 
     def save_picture(

@@ -101,12 +101,14 @@ class Action:
             runner's thread, under the rules of `compute`. The steps show progress; a network that
             is returned joins the catalog as "made here", where it is not in it already. None: the
             button begins the view's background job.
+        report: The button saves the report of what is shown; nothing is run.
     """
 
     name: str
     title: str
     help: str
     run: Callable[[Scene, Any], Generator[Step[Any], Any, NewNetwork | Made | None]] | None = None
+    report: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,6 +160,8 @@ class View(Generic[P, R]):
         data: ``(result, params) -> mapping`` of arrays and plain values for --data exports; by
             default the tables of the board.
         mask: ``(result, params) -> IndexedMask | None``: what is written as an indexed PNG.
+        page: ``(result, params) -> Board``: whose plots and tables are written as a report, one web
+            page; by default those of the board.
         live: It may follow a camera.
         film: Its steps make a film worth exporting.
         answer_only: It needs the network's output and nothing from inside: live, the network may be
@@ -185,6 +189,7 @@ class View(Generic[P, R]):
     parts: tuple[str, ...] = ()
     data: Callable[[R, P], Mapping[str, Any]] | None = None
     mask: Callable[[R, P], IndexedMask | None] | None = None
+    page: Callable[[R, P], Board] | None = None
     live: bool = True
     film: bool = False
     answer_only: bool = False
@@ -202,7 +207,7 @@ class View(Generic[P, R]):
             raise TypeError(f"the view {self.name} names tasks, but it needs no network")
         if self.live and not self.needs.photo:
             raise TypeError(f"the view {self.name} is live, but it needs no photo")
-        begins = any(action.run is None for action in self.actions)
+        begins = any(action.run is None and not action.report for action in self.actions)
         if begins != (self.job is not None and self.job.survey is not None):
             raise TypeError(
                 f"the view {self.name} needs a survey and an action that begins its job"

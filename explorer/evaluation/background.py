@@ -53,6 +53,7 @@ def wish_of(params: Mapping[str, Any]) -> Wish:
             None if images is None else Path(images),
             int(params["limit"]),
             bool(params["eleven_point"]),
+            NetworkSpec(**params["other"]) if params.get("other") else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ExplorerError(

@@ -5,12 +5,13 @@ faster-coco-eval counts; here the photos are put into its form. All metrics lie 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from explorer.core.errors import ExplorerError
+from explorer.evaluation.metrics import SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,9 +45,13 @@ class CocoAP:
         ap: Mean over IoU 0.5, 0.55 … 0.95 and over the classes with an object.
         ap50: At IoU 0.5.
         ap75: At IoU 0.75.
-        ar: Recall with the 100 highest-scoring boxes of every photo, mean over the same.
+        ar: Recall with the 100 highest-scoring boxes of a class in every photo, mean over the same.
         by_class: By label, for every class with an object that counts; the mean over these is what
             stands above.
+        ar1: Recall with the highest-scoring box of a class in every photo.
+        ar10: With the 10 highest-scoring ones.
+        by_size: (AP, AR) of the objects that are "small" (an area below 32 x 32 pixels), "medium"
+            and "large" (from 96 x 96 on), where there are any.
     """
 
     ap: float
@@ -54,6 +59,9 @@ class CocoAP:
     ap75: float
     ar: float
     by_class: dict[int, ClassAP]
+    ar1: float = 0.0
+    ar10: float = 0.0
+    by_size: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def coco_ap(truth: Sequence[Objects], found: Sequence[Found]) -> CocoAP:
@@ -144,7 +152,11 @@ def _figures(evaluation: Any | None, counted: NDArray[np.int64]) -> CocoAP:
         if recall[:, k].max() >= 0
     }
     stats = [float(value) for value in evaluation.stats]
-    return CocoAP(stats[0], stats[1], stats[2], stats[8], by_class)
+    sizes = zip(SIZES, stats[3:6], stats[9:12], strict=True)
+    return CocoAP(
+        stats[0], stats[1], stats[2], stats[8], by_class, stats[6], stats[7],
+        {size: (ap, ar) for size, ap, ar in sizes if ar >= 0},
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -291,12 +303,17 @@ def _objects(truth: Sequence[Objects]) -> list[Row]:
             "image_id": number,
             "category_id": int(label),
             "bbox": box,
-            "area": _UNCOUNTED_AREA if difficult else box[2] * box[3],
+            "area": _UNCOUNTED_AREA if difficult else float(area),
             "iscrowd": int(crowd),
         }
         for number, objects in enumerate(truth)
-        for box, label, crowd, difficult in zip(
-            _xywh(objects.xyxy), objects.labels, objects.crowd, objects.difficult, strict=True
+        for box, label, crowd, difficult, area in zip(
+            _xywh(objects.xyxy),
+            objects.labels,
+            objects.crowd,
+            objects.difficult,
+            objects.areas,
+            strict=True,
         )
     ]
 

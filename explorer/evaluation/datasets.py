@@ -291,8 +291,9 @@ def _boxed(
         labels = np.array([known.get(label, -1) for label in photo.labels], np.int64)
         keep = labels >= 0
         objects = Objects(
-            photo.xyxy[keep] * scale, labels[keep], photo.crowd[keep], photo.difficult[keep]
-        )
+            photo.xyxy[keep] * scale, labels[keep], photo.crowd[keep], photo.difficult[keep],
+            np.array([entry.area for entry in photo.entries])[keep] * scale[0] * scale[1],
+        )  # fmt: skip
         label = int(labels[0]) if _single(photo) else -1
         mask = None
         if background is not None:

@@ -27,6 +27,7 @@ from explorer.batch.ready import (
     threads_set,
 )
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import quantity
 from explorer.core.storage.atomic import write_bytes
 from explorer.engine.scene import checked
 from explorer.evaluation.datasets import background_of, coco_files, open_source
@@ -34,7 +35,7 @@ from explorer.evaluation.keypoints.poses import Poses
 from explorer.evaluation.keypoints.scores import KeypointBoxes
 from explorer.evaluation.keypoints.skeletons import places_of
 from explorer.evaluation.masks.scores import MaskBoxes
-from explorer.evaluation.matching import Match, match
+from explorer.evaluation.matching import NO_THING, Match, canonical, match
 from explorer.evaluation.report import Report, csv_of, json_of
 from explorer.evaluation.scores import Look, score_for
 from explorer.vision.detection.detections import score_floor
@@ -154,6 +155,7 @@ class Evaluate:
                 "Choose other photos or another network.",
             )
         self.blank = _blank(network, source, found, self.cases)
+        self._annotated = np.unique(found.labels[found.labels >= 0])
         self._names = _told_apart(info.classes)
 
     # -- the folder job ---------------------------------------------------------------------------
@@ -240,13 +242,14 @@ class Evaluate:
     def score(self) -> Score:
         """An empty one, for the network's task and what the data set offers."""
         info, source = self.network.info, self._source
+        eleven_point, known = self._eleven_point, self._annotated
         if info.task == "detection" and info.keypoints and "keypoints" in source.offers:
-            return KeypointBoxes(info.keypoints, eleven_point=self._eleven_point)
+            return KeypointBoxes(info.keypoints, eleven_point=eleven_point, annotated=known)
         if info.task == "detection" and "mask" in source.offers and info.has_masks:
-            return MaskBoxes(eleven_point=self._eleven_point)
+            return MaskBoxes(eleven_point=eleven_point, annotated=known)
         if info.task == "pose":
             return Poses(info.keypoints)
-        return score_for(info.task, len(info.classes), eleven_point=self._eleven_point)
+        return score_for(info.task, len(info.classes), eleven_point=eleven_point, annotated=known)
 
     def figured(self, report: Report, score: Score) -> Report:
         """The report with the metrics so far."""
@@ -295,6 +298,12 @@ def _fitting(info: NetworkInfo, source: Source) -> Match:
     if need not in source.offers:
         raise ExplorerError(f"{info.title} {words.format(data=source.title)}.", hint)
     return match(source.classes, info)
+
+
+def _not_annotated(info: NetworkInfo, found: Match) -> int:
+    """How many of the network's classes the data set does not have."""
+    things = {k for k, name in enumerate(info.classes) if canonical(name) not in NO_THING}
+    return len(things - set(found.labels.tolist()))
 
 
 def _keypoint_note(info: NetworkInfo, source: Source) -> str:
@@ -346,6 +355,12 @@ def _blank(network: Network, source: Source, found: Match, cases: Sequence[Case]
     if info.task == "detection" and score_floor(network.module) > 0.05:
         floor = score_floor(network.module)
         notes.append(f"The network drops boxes with a score below {floor:g}, which lowers AP.")
+    if info.task == "detection" and (others := _not_annotated(info, found)):
+        classes = quantity(others, "class", "classes")
+        notes.append(
+            f"{source.title} has no objects of {classes} of the network: detections of them are "
+            "not counted."
+        )
     if note := _keypoint_note(info, source):
         notes.append(note)
     return Report(

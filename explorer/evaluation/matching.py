@@ -31,6 +31,8 @@ WNID = re.compile(r"n\d{8}")
 
 BACKGROUND = frozenset({"background", "__background__"})
 _NO_CLASS = frozenset({"", "n/a"})
+NO_THING = BACKGROUND | _NO_CLASS
+"""Names among a network's classes that stand for no class of objects."""
 
 _COCO_WORDS = {
     "aeroplane": "airplane",

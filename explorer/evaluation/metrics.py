@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+SIZES = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+"""COCO's areas of objects in square pixels of the photo: from, and below (Lin et al. 2014)."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Objects:
@@ -27,12 +30,15 @@ class Objects:
         crowd: (N,) bool: a region with many objects. A detection with enough of its own area in
             it is ignored, and any number of them may lie there.
         difficult: (N,) bool: whether it is found does not count.
+        area: (N,) float64 in square pixels, of the outline where the data set has it (COCO sorts
+            objects by size so); None = that of the box.
     """
 
     xyxy: NDArray[np.float64]
     labels: NDArray[np.int64]
     crowd: NDArray[np.bool_]
     difficult: NDArray[np.bool_]
+    area: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.labels)
@@ -41,6 +47,16 @@ class Objects:
         for name, flags in (("crowd", self.crowd), ("difficult", self.difficult)):
             if flags.shape != (n,):
                 raise ValueError(f"Objects.{name} must be ({n},), got {flags.shape}")
+        if self.area is not None and self.area.shape != (n,):
+            raise ValueError(f"Objects.area must be ({n},), got {self.area.shape}")
+
+    @property
+    def areas(self) -> NDArray[np.float64]:
+        """(N,) `area`, or that of the boxes."""
+        if self.area is not None:
+            return self.area
+        sides: NDArray[np.float64] = (self.xyxy[:, 2:] - self.xyxy[:, :2]).prod(axis=1)
+        return sides
 
     @property
     def passed(self) -> NDArray[np.bool_]:
@@ -62,6 +78,10 @@ class Found:
     xyxy: NDArray[np.floating[Any]]
     labels: NDArray[np.int64]
     scores: NDArray[np.floating[Any]]
+
+    def of(self, rows: NDArray[Any]) -> Found:
+        """Those of `rows`, indices or flags."""
+        return Found(self.xyxy[rows], self.labels[rows], self.scores[rows])
 
 
 # -- boxes
@@ -122,7 +142,7 @@ def _voc_class(label: int, truth: Sequence[Objects], found: Sequence[Found], iou
         order = np.argsort(-boxes.scores[its], kind="stable")
         cover = overlaps(boxes.xyxy[its][order], objects.xyxy[mine], objects.crowd[mine])
         scores.append(boxes.scores[its][order].astype(np.float64))
-        marks.append(_marks(claimed(cover, passed, objects.crowd[mine], iou)))
+        marks.append(marks_of(claimed(cover, passed, objects.crowd[mine], iou)))
     order = np.argsort(-np.concatenate(scores), kind="stable")
     mark = np.concatenate(marks)[order]
     mark = mark[mark != PASSED]
@@ -167,15 +187,15 @@ def outcomes(truth: Objects, found: Found, iou: float = 0.5) -> Outcomes:
         rows = rows[np.argsort(-found.scores[rows], kind="stable")]
         cover = overlaps(found.xyxy[rows], truth.xyxy[mine], truth.crowd[mine])
         taken = claimed(cover, truth.passed[mine], truth.crowd[mine], iou)
-        marks[rows] = _marks(taken)
+        marks[rows] = marks_of(taken)
         best = np.where(taken >= 0, taken, cover.argmax(axis=1))
         owners[rows], ious[rows] = mine[best], cover[np.arange(len(rows)), best]
     missed[owners[marks == RIGHT]] = False
     return Outcomes(marks, owners, ious, missed)
 
 
-def _marks(taken: NDArray[np.int64]) -> NDArray[np.int8]:
-    """What becomes of the detections that `claimed` is about."""
+def marks_of(taken: NDArray[np.int64]) -> NDArray[np.int8]:
+    """(N,) int8: RIGHT, WRONG or PASSED for detections, from what `claimed` gives for them."""
     return np.where(taken >= 0, RIGHT, np.where(taken == SHIELDED, PASSED, WRONG)).astype(np.int8)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FORMAT = 3
+FORMAT = 4
 
 _MOST_VALUES = 16 * 3 * 224 * 224
 _MOST_AT_ONCE = 64

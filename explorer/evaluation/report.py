@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.core.layers import Table
 from explorer.core.listing import quantity
+from explorer.evaluation.errors import KINDS, MEANINGS
+from explorer.evaluation.measures import BoxMeasures
+from explorer.evaluation.metrics import SIZES
 from explorer.saving.data import as_csv, as_json
 
 if TYPE_CHECKING:
@@ -24,6 +27,14 @@ FIGURES = {
     "AP50": "COCO's average precision at IoU 0.5",
     "AP75": "COCO's average precision at IoU 0.75",
     "AR": "COCO's average recall with 100 boxes",
+    "AR1": "COCO's average recall with 1 box",
+    "AR10": "COCO's average recall with 10 boxes",
+    "AP_small": "AP of objects with an area below 32 x 32 pixels",
+    "AP_medium": "AP of objects with an area of 32 x 32 to 96 x 96 pixels",
+    "AP_large": "AP of objects with an area from 96 x 96 pixels on",
+    "AR_small": "AR of objects with an area below 32 x 32 pixels",
+    "AR_medium": "AR of objects with an area of 32 x 32 to 96 x 96 pixels",
+    "AR_large": "AR of objects with an area from 96 x 96 pixels on",
     "voc_AP": "Pascal VOC's average precision at IoU 0.5, every point",
     "voc_AP_11": "Pascal VOC's average precision at IoU 0.5, eleven points",
     "keypoint_AP": "COCO's average precision of keypoints, mean over OKS 0.5 to 0.95",
@@ -42,6 +53,11 @@ FIGURES = {
     "IoU": "intersection over union of the pixels",
 }
 """Every metric with its meaning; all lie in [0, 1]."""
+
+_DETAILS = frozenset(
+    ("AR1", "AR10", "voc_AP_11", *(f"{key}_{size}" for key in ("AP", "AR") for size in SIZES))
+)
+"""What a line of the most important metrics does without."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +86,7 @@ class Report:
         info: Of the network.
         cases: Of every photo its name and its file ("" = it has none), by its number.
         measures: What is kept of every photo; it may be older than `figures` while it runs.
+        other: That of a second network on the same photos, where two are compared.
     """
 
     network: str
@@ -93,6 +110,7 @@ class Report:
     info: NetworkInfo | None = None
     cases: tuple[tuple[str, str], ...] = ()
     measures: Measures | None = None
+    other: Report | None = None
 
     def content(self) -> dict[str, Any]:
         """For programs: the metrics are at the top, under their own keys."""
@@ -108,10 +126,29 @@ class Report:
             "objects_left_out": self.objects_left_out,
             "classes": {"matched": dict(self.matched), "left_out": list(self.left_out)},
             "by_class": {name: dict(row) for name, row in self.by_class.items()},
+            **self._errors(),
             "skipped": [{"photo": name, "reason": reason} for name, reason in self.skipped],
             "notes": list(self.notes),
             **({"seconds": round(self.seconds, 2)} if self.seconds else {}),
             "complete": self.complete,
+            **({} if self.other is None else {"compared_with": self.other.content()}),
+        }
+
+    def _errors(self) -> dict[str, Any]:
+        """A detector's error types: their number, what they cost, and those of the best boxes."""
+        found = self.measures
+        if not isinstance(found, BoxMeasures):
+            return {}
+        impact = found.impact()
+        kinds = zip(KINDS, found.errors_by_photo(0.0).sum(axis=0).tolist(), strict=True)
+        return {
+            "errors": {
+                kind: {"count": count, "dAP": impact.by_kind[kind]} for kind, count in kinds
+            },
+            "errors_AP50": impact.ap,
+            "dAP_false_positives": impact.false_positives,
+            "dAP_false_negatives": impact.false_negatives,
+            "best_detections": found.kinds_of_best(),
         }
 
     def table(self) -> Table:
@@ -120,7 +157,8 @@ class Report:
 
     def headline(self) -> str:
         """The metrics in one line: "top1 49.9%, top5 76.7%"."""
-        return ", ".join(f"{key} {percent(value)}" for key, value in self.figures.items())
+        shown = [(key, value) for key, value in self.figures.items() if key not in _DETAILS]
+        return ", ".join(f"{key} {percent(value)}" for key, value in shown)
 
 
 def percent(value: float) -> str:
@@ -137,6 +175,18 @@ def by_class_table(report: Report) -> Table:
         for name, row in report.by_class.items()
     )
     return Table("by_class", ("class", *ordered), rows, title="By class")
+
+
+def error_rows(report: Report) -> list[tuple[str, ...]]:
+    """A detector's error types: their number, cost, and meaning; [] for others."""
+    found = report.measures
+    if not isinstance(found, BoxMeasures):
+        return []
+    cost = found.impact()
+    counts = zip(KINDS, found.errors_by_photo(0.0).sum(axis=0).tolist(), strict=True)
+    rows = [(kind, f"{count:,}", f"{cost.by_kind[kind]:.4f}", MEANINGS[kind])
+            for kind, count in counts]  # fmt: skip
+    return [("error", "number", "dAP", ""), *rows]
 
 
 def json_of(report: Report) -> bytes:

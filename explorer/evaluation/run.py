@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
+from explorer.core.jobs import Work
 from explorer.core.reading import display_name
 from explorer.core.step import Step
+from explorer.core.storage.checkpoint import Checkpoint
 from explorer.engine.engine import is_oom
 from explorer.evaluation.datasets import open_source
 from explorer.evaluation.folder_job import Evaluate
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
-    from explorer.core.jobs import Work
+    from numpy.typing import NDArray
+
     from explorer.core.network_info import NetworkSpec
     from explorer.engine.engine import Engine
     from explorer.evaluation.cases import Source
@@ -32,14 +35,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be evaluated on what; see `evaluate` and `datasets.open_source`."""
+    """What is to be evaluated on what; see `compare` and `datasets.open_source`."""
 
     spec: NetworkSpec
     data: Path
     images: Path | None = None
     limit: int = 0
     eleven_point: bool = False
+    other: NetworkSpec | None = None
 
+
+COMPARED = "detection"
+"""The task whose networks are compared: their errors have types."""
 
 _FIRST_FIGURES = 8
 _FEW = 100
@@ -67,11 +74,14 @@ def fulfill(
         ExplorerError: For whatever the user can mend; out of memory is one of those.
     """
     network = yield from engine.network(wish.spec)
+    other = None
+    if wish.other is not None and network.info.task == COMPARED:
+        other = yield from engine.network(wish.other)
     yield Step(None, 0, 0, f"Reading {display_name(wish.data)}")
     source = open_source(wish.data, network.info.task, wish.images)
     try:
-        yield from evaluate(
-            network, source, limit=wish.limit, eleven_point=wish.eleven_point,
+        yield from compare(
+            network, other, source, limit=wish.limit, eleven_point=wish.eleven_point,
             cancelled=cancelled, work=work,
         )  # fmt: skip
     except (RuntimeError, MemoryError) as error:
@@ -82,6 +92,84 @@ def fulfill(
     raise ExplorerError(  # outside the except: the traceback holds the tensors
         "There is not enough memory for this.", "Choose a smaller network or the CPU."
     )
+
+
+def compare(
+    network: Network,
+    other: Network | None,
+    source: Source,
+    *,
+    limit: int = 0,
+    eleven_point: bool = False,
+    cancelled: Callable[[], bool] = lambda: False,
+    work: Work | None = None,
+) -> Generator[Step[Report], Any, None]:
+    """Evaluates one detector, then the other one, on the same photos; see `evaluate`.
+
+    The reports of the second half have that of the other network in `other`. None = there is none.
+
+    Raises:
+        ExplorerError: As `evaluate`; the other network is no detector.
+    """
+    if other is None:
+        yield from evaluate(
+            network, source, limit=limit, eleven_point=eleven_point, cancelled=cancelled, work=work
+        )
+        return
+    for one in (network, other):
+        if one.info.task != COMPARED:
+            raise ExplorerError(
+                f"{one.info.title} is no detector, and only detectors are compared.",
+                "Choose another network.",
+            )
+    Evaluate(other, source, limit=limit)  # what does not fit is said before the work begins
+    works: tuple[Work | None, Work | None] = (None, None)
+    if work is not None:
+        works = first, second = _halves(work)
+        work.keep(lambda: _joined(first, second))
+    how: dict[str, Any] = {"limit": limit, "eleven_point": eleven_point, "cancelled": cancelled}
+    found: Report | None = None
+    for step in evaluate(network, source, **how, work=works[0]):
+        found = replace(step.value, complete=False)
+        yield replace(step, value=found, total=2 * step.total)
+    assert found is not None
+    for step in evaluate(other, source, **how, work=works[1]):
+        both = replace(found, other=step.value, complete=step.value.complete)
+        yield replace(step, value=both, done=step.done + step.total, total=2 * step.total)
+
+
+_HALVES = ("first", "second")
+
+
+def _halves(work: Work) -> tuple[Work, Work]:
+    """Both jobs as if each were alone, from where an earlier run of `work` has come."""
+    first, second = (Work(work.host, work.token, _part(work.resumed, name)) for name in _HALVES)
+    return first, second
+
+
+def _joined(first: Work, second: Work) -> Checkpoint:
+    """What a later run of `_halves` needs; of a half that has not begun what was resumed from."""
+    content: dict[str, Any] = {}
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, half in zip(_HALVES, (first, second), strict=True):
+        state = half.checkpoint() or half.resumed
+        if state is not None:
+            content[name] = dict(state.content)
+            arrays |= {f"{name}.{key}": array for key, array in state.arrays.items()}
+    return Checkpoint(content, arrays)
+
+
+def _part(state: Checkpoint | None, name: str) -> Checkpoint | None:
+    content = None if state is None else state.content.get(name)
+    if state is None or not isinstance(content, dict):
+        return None
+    start = f"{name}."
+    arrays = {
+        key.removeprefix(start): array
+        for key, array in state.arrays.items()
+        if key.startswith(start)
+    }
+    return Checkpoint(content, arrays)
 
 
 def evaluate(

@@ -91,10 +91,16 @@ class Score(Protocol):
         """
 
 
-def score_for(task: Task, classes: int, *, eleven_point: bool = False) -> Score:
-    """The counter for a network of this task."""
+def score_for(
+    task: Task,
+    classes: int,
+    *,
+    eleven_point: bool = False,
+    annotated: NDArray[np.int64] | None = None,
+) -> Score:
+    """The counter for a network of this task; see `Boxes`."""
     if task == "detection":
-        return Boxes(eleven_point=eleven_point)
+        return Boxes(eleven_point=eleven_point, annotated=annotated)
     if task == "segmentation":
         return Pixels()
     return Names(classes)
@@ -201,13 +207,20 @@ class Names:
 
 
 class Boxes:
-    """Average precision by COCO and by VOC."""
+    """Average precision by COCO and by VOC.
+
+    Args:
+        eleven_point: With VOC's metric of before 2010.
+        annotated: The classes that the data set has; see `box_measures`.
+    """
 
     cheap = False
 
-    def __init__(self, *, eleven_point: bool = False) -> None:
+    def __init__(
+        self, *, eleven_point: bool = False, annotated: NDArray[np.int64] | None = None
+    ) -> None:
         self.objects = 0
-        self._eleven_point = eleven_point
+        self._eleven_point, self._annotated = eleven_point, annotated
         self._numbers: list[int] = []
         self._truth: list[Objects] = []
         self._found: list[Found] = []
@@ -238,7 +251,9 @@ class Boxes:
             by_class[classes[label]] = {**row, "objects": area.objects}
         if not voc:  # nothing that counts is there: the reference gives -1 for every metric
             return {}, {}
-        figures = _coco_figures(coco)
+        figures = _coco_figures(coco) | {"AR1": coco.ar1, "AR10": coco.ar10}
+        figures |= {f"AP_{size}": ap for size, (ap, _) in coco.by_size.items()}
+        figures |= {f"AR_{size}": ar for size, (_, ar) in coco.by_size.items()}
         figures["voc_AP"] = _mean([area.every_point for area in voc.values()])
         if self._eleven_point:
             figures["voc_AP_11"] = _mean([area.eleven_point for area in voc.values()])
@@ -246,7 +261,7 @@ class Boxes:
 
     def measures(self) -> BoxMeasures:
         """See `Score`."""
-        return box_measures(self._numbers, self._truth, self._found)
+        return box_measures(self._numbers, self._truth, self._found, self._annotated)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """See `Score`: everything of all photos in a row, and how much of it is whose."""
@@ -258,6 +273,7 @@ class Boxes:
             "labels": _joined([photo.labels for photo in truth]),
             "crowd": _joined([photo.crowd for photo in truth]),
             "difficult": _joined([photo.difficult for photo in truth]),
+            "area": _joined([photo.areas for photo in truth]),
             "boxes": np.array([len(photo.labels) for photo in found], np.int64),
             "found_xyxy": _joined([photo.xyxy for photo in found], (0, 4)),
             "found_labels": _joined([photo.labels for photo in found]),
@@ -270,7 +286,7 @@ class Boxes:
         numbers = [int(number) for number in arrays["numbers"]]
         truth = [
             np.split(arrays[name], np.cumsum(objects)[:-1])
-            for name in ("xyxy", "labels", "crowd", "difficult")
+            for name in ("xyxy", "labels", "crowd", "difficult", "area")
         ]
         found = [
             np.split(arrays[f"found_{name}"], np.cumsum(boxes)[:-1])

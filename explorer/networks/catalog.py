@@ -12,19 +12,10 @@ from explorer.core.errors import ExplorerError
 from explorer.core.listing import either
 from explorer.core.network_info import CHECKPOINT_SUFFIXES, file_and_part
 from explorer.core.step import Step
-from explorer.networks import (
-    devices,
-    hf_folder,
-    made,
-    other_detectors,
-    plugins,
-    python_file,
-    shipped,
-    timm_models,
-    zoo,
-)
+from explorer.networks import devices, made, plugins, shipped, zoo
 from explorer.networks.checkpoints import fitting, inspection, loading, reading, weights
 from explorer.networks.entry import NO_WEIGHTS, Entry, WeightsOption
+from explorer.networks.external import hf_folder, other_detectors, python_file, timm_models
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -247,7 +247,7 @@ def _parts(table: Table, width: int, style: Style) -> list[Table]:
 def _least(title: str, column: Sequence[str | int | float], style: Style) -> int:
     """The width below which a column would lose something: words can be broken at spaces."""
     face = style.typeface
-    whole = [cell for cell, value in zip(_cells(column), column, strict=True)
+    whole = [cell for cell, value in zip(cells_of(column), column, strict=True)
              if not isinstance(value, str)]  # fmt: skip
     words_of = [word for value in column if isinstance(value, str) for word in value.split()]
     return max(
@@ -262,7 +262,7 @@ def table_width(table: Table, style: Style) -> int:
     """How wide a table has to be for every word and number of it to be read."""
     face = style.typeface
     shown = table.rows[:MOST_ROWS]
-    cells = [_cells([row[n] for row in shown]) for n in range(len(table.columns))]
+    cells = [cells_of([row[n] for row in shown]) for n in range(len(table.columns))]
     widths = [
         max(
             face.width(title, style.small),
@@ -280,7 +280,7 @@ def _rows(table: Table, width: int, style: Style) -> Block:
     shown = table.rows[:MOST_ROWS]
     columns = [[row[n] for row in shown] for n in range(len(table.columns))]
     numbers = [numeric(column) for column in columns]
-    cells = list(zip(*map(_cells, columns), strict=True)) if shown else []
+    cells = list(zip(*map(cells_of, columns), strict=True)) if shown else []
     swatch = style.px(20) if table.swatches else style.px(6)
     wanted = [
         max(
@@ -333,7 +333,8 @@ def _rows(table: Table, width: int, style: Style) -> Block:
     return Block(width, sum(heights), draw)
 
 
-def _cells(column: Sequence[str | int | float]) -> list[str]:
+def cells_of(column: Sequence[str | int | float]) -> list[str]:
+    """The words of a column of a table: numbers with as many decimals as they need together."""
     found = [value for value in column if not isinstance(value, str)]
     whole = [value for value in found if isinstance(value, int)]
     texts = iter(map(count, whole) if len(whole) == len(found) else numbers(found))

@@ -23,6 +23,7 @@ from explorer.saving.figures import FIGURE_SUFFIXES, is_figure, save_figure
 from explorer.saving.film import FILM_SUFFIXES, film_suffix, save_film
 from explorer.saving.masks import IndexedMask, save_mask
 from explorer.saving.metadata import metadata, versions
+from explorer.saving.page import PAGE_SUFFIX, save_page
 from explorer.saving.pictures import (
     FORMATS,
     KEY,
@@ -41,6 +42,7 @@ __all__ = [
     "FIGURE_SUFFIXES",
     "FILM_SUFFIXES",
     "KEY",
+    "PAGE_SUFFIX",
     "PICTURE_SUFFIXES",
     "BoxFormat",
     "ImageInfo",
@@ -62,6 +64,7 @@ __all__ = [
     "save_figure",
     "save_film",
     "save_mask",
+    "save_page",
     "save_picture",
     "versions",
     "write_bytes",

@@ -28,9 +28,10 @@ SHARED = "shared"
 
 COURSE = (
     "classify", "localize", "detections", "tracks",
-    "dpm",
+    "sliding_window", "hog", "hog_training", "dpm", "selective_search",
     "anchors", "anchor_sandbox", "rpn", "proposals", "roi_microscope", "nms",
-    "lineage", "why_missed", "recall_lab", "yolo_desk", "ssd_desk", "pipeline_race",
+    "lineage", "why_missed", "refinements", "recall_lab", "rcnn", "rcnn_training", "overfeat",
+    "yolo_desk", "ssd_desk", "pipeline_race",
     "semantic", "instances", "mask_from_box", "keypoints", "pose_regression",
     "classifier_to_fcn", "decoder_bench",
     "network_graph", "layer_statistics", "kernels", "conv_arithmetic", "feature_maps",
@@ -39,6 +40,7 @@ COURSE = (
     "deep_dream", "feedback_dream", "loss_composer", "activation_maximization", "feature_atlas",
     "inversion", "inversion_ladder", "neural_style", "adversarial", "transfer_matrix", "fooling",
     "semantic_sliders",
+    "evaluation", "speed_accuracy",
 )  # fmt: skip
 """The order in which views of a group are taught; those that are not named come after, by title."""
 

@@ -178,7 +178,7 @@ def test_nothing_is_drawn_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    "suffix", [".png", ".jpg", ".webp", ".tif", ".svg", ".pdf", ".json", ".csv", ".npz"]
+    "suffix", [".png", ".jpg", ".webp", ".tif", ".svg", ".pdf", ".json", ".csv", ".npz", ".html"]
 )
 def test_it_is_saved_by_its_suffix(tmp_path: Path, suffix: str) -> None:
     place = tmp_path / f"a{suffix}"
@@ -188,7 +188,7 @@ def test_it_is_saved_by_its_suffix(tmp_path: Path, suffix: str) -> None:
         assert read_metadata(place)["view"] == "toy"
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".json", ".csv", ".npz"])
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".json", ".csv", ".npz", ".html"])
 def test_a_file_of_somebody_else_is_not_replaced(tmp_path: Path, suffix: str) -> None:
     place = tmp_path / f"a{suffix}"
     place.write_bytes(b"days of work")

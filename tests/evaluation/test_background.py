@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ def same(one: Report, other: Report) -> None:
     left, right = one.content(), other.content()
     for content in (left, right):
         content.pop("seconds")
+        content.get("compared_with", {}).pop("seconds", None)
     assert left == right
 
 
@@ -185,6 +187,27 @@ def test_batches_of_a_resumed_run_are_the_same(
     store.close()
 
 
+def test_two_networks_are_one_job_that_resumes_in_either_half(tmp_path: Path) -> None:
+    wish = Wish(
+        NetworkSpec("toy"), boxed_photos(tmp_path / "data"), eleven_point=True,
+        other=NetworkSpec("toy"),
+    )  # fmt: skip
+    engine: Any = ToyEngine("detection")
+    undisturbed = [step.value for step in fulfill(wish, engine)][-1]
+    assert undisturbed.complete
+    same(replace(undisturbed, other=None), undisturbed.other)
+    store = store_in(tmp_path / "jobs")
+    job = store.new(EVALUATION, "Toy", params_of(wish))
+    for most, photos in ((5, (5, None)), (12, (12, 5))):
+        report = run_to(store, job, "detection", most)
+        assert (report.photos, report.other and report.other.photos) == photos
+        assert not report.complete
+        store.close()
+        (job,) = store.claim()
+    same(run_to(store, job, "detection"), undisturbed)
+    store.close()
+
+
 @pytest.mark.parametrize("change", ["photos", "network"])
 def test_what_has_changed_since_starts_again(tmp_path: Path, change: str) -> None:
     wish = Wish(NetworkSpec("toy"), class_photos(tmp_path / "data"))
@@ -213,6 +236,8 @@ def test_what_has_changed_since_starts_again(tmp_path: Path, change: str) -> Non
 def test_parameters_come_back_from_plain_values() -> None:
     wish = Wish(NetworkSpec("n", "w", "cpu", True), Path("/data"), Path("/photos"), 7, True)
     assert wish_of(params_of(wish)) == wish
+    both = replace(wish, other=NetworkSpec("m", half=True))
+    assert wish_of(params_of(both)) == both
     bare = Wish(NetworkSpec("n"), Path("/data"))
     assert wish_of(params_of(bare)) == bare
     with pytest.raises(ExplorerError, match="cannot be read"):

@@ -80,10 +80,41 @@ def test_a_table_for_people_and_files(explorer: Run, tmp_path: Path) -> None:
     }
 
 
+def test_a_report_and_json_beside_the_tables(explorer: Run, tmp_path: Path) -> None:
+    data = coco_set(tmp_path)
+    page, document = tmp_path / "out.html", tmp_path / "out.json"
+    argv = ("--network", "detection", "--compare", "detection", "--data", data)
+    status, out, err = explorer(*argv, "--report", page, "--json", document)
+    assert (status, err) == (0, "")
+    assert out.count("COCO's average precision at IoU 0.5\n") == 2, "of both networks"
+    assert "Bkg" in out
+    content = json.loads(document.read_text())
+    assert content["compared_with"]["AP"] == content["AP"] == pytest.approx(1.0)
+    text = page.read_text(encoding="utf-8")
+    assert "<h2>Errors</h2>" in text
+    assert "AP_small" in text
+    assert explorer(*argv, "--report", page)[0] == 0, "it is ours"
+    page.write_text("mine")
+    status, _, err = explorer(*argv, "--report", page)
+    assert status == 2
+    assert "did not write it" in err
+    assert page.read_text() == "mine"
+
+
+def test_only_detectors_are_compared(explorer: Run, tmp_path: Path) -> None:
+    argv = ("--data", coco_set(tmp_path), "--network", "detection", "--compare", "classification")
+    status, _, err = explorer(*argv)
+    assert status == 2
+    assert "only detectors are compared" in err
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
         (["--data", "nowhere"], "does not exist"),
+        (["--data", ".", "--json", "x.csv"], "no supported suffix"),
+        (["--data", ".", "--report", "x.pdf"], "no supported suffix"),
+        (["--data", ".", "--report", "x.json", "--json", "x.json"], "no supported suffix"),
         (["--data", ".", "--limit", "-1"], "out of range"),
         (["--data", ".", "-o", "x.txt"], "no supported suffix"),
         (["--data", ".", "--images", "nowhere"], "nowhere does not exist"),

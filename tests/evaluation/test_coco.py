@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +16,7 @@ import pytest
 from explorer.core.errors import ExplorerError
 from explorer.evaluation.coco import Masks, coco_ap, coco_mask_ap50
 from explorer.evaluation.metrics import Found, Objects
+from tests.evaluation.test_errors import at_random
 
 DOG, CAT = 1, 2
 
@@ -61,6 +66,57 @@ def test_coco_is_what_the_evaluator_says_about_files(tmp_path: Path) -> None:
     assert [ours.ap, ours.ap50, ours.ar] == [float(theirs.stats[i]) for i in (0, 1, 8)]
     assert ours.ap == pytest.approx(np.mean([own.ap for own in ours.by_class.values()]))
     assert ours.ap50 == pytest.approx(np.mean([own.ap50 for own in ours.by_class.values()]))
+
+
+def test_every_figure_is_that_of_pycocotools() -> None:
+    """The reference implementation, on objects of every size whose outlines have another area."""
+    coco = pytest.importorskip("pycocotools.coco")
+    evaluator = pytest.importorskip("pycocotools.cocoeval")
+    truth, found = at_random(11)
+    truth = [replace(objects, area=0.8 * objects.areas) for objects in truth]
+    known = coco.COCO()
+    known.dataset = {
+        "info": {},
+        "images": [{"id": photo} for photo in range(len(truth))],
+        "categories": [{"id": label, "name": str(label)} for label in range(1, 6)],
+        "annotations": [
+            {"image_id": photo, "category_id": int(label), "bbox": box, "area": float(area),
+             "iscrowd": int(crowd)}
+            for photo, there in enumerate(truth)
+            for box, label, area, crowd in zip(
+                sides(there.xyxy), there.labels, there.areas, there.crowd, strict=True
+            )
+        ],
+    }  # fmt: skip
+    for number, entry in enumerate(known.dataset["annotations"], 1):
+        entry["id"] = number
+    with contextlib.redirect_stdout(io.StringIO()):
+        known.createIndex()
+        answers = known.loadRes(
+            [
+                {"image_id": photo, "category_id": int(label), "bbox": box, "score": float(score)}
+                for photo, its in enumerate(found)
+                for box, label, score in zip(sides(its.xyxy), its.labels, its.scores, strict=True)
+            ]
+        )
+        theirs = evaluator.COCOeval(known, answers, "bbox")
+        theirs.evaluate()
+        theirs.accumulate()
+        theirs.summarize()
+    ours = coco_ap(truth, found)
+    precisions, recalls = zip(*ours.by_size.values(), strict=True)
+    figures = [ours.ap, ours.ap50, ours.ap75, *precisions, ours.ar1, ours.ar10, ours.ar, *recalls]
+    assert figures == pytest.approx(theirs.stats.tolist(), abs=1e-6)
+    assert list(ours.by_size) == ["small", "medium", "large"]
+    for place, label in enumerate(theirs.params.catIds):
+        precision = theirs.eval["precision"][..., place, 0, -1]
+        assert ours.by_class[label].ap == pytest.approx(precision.mean(), abs=1e-6)
+        assert ours.by_class[label].ap75 == pytest.approx(precision[5].mean(), abs=1e-6)
+
+
+def sides(xyxy: np.ndarray[Any, Any]) -> list[list[float]]:
+    rows: list[list[float]] = np.concatenate([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]], 1).tolist()
+    return rows
 
 
 def halves() -> Masks:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from explorer.evaluation.measures import LabelMeasures, box_measures
-from explorer.evaluation.metrics import Found, Objects, area_under, voc_ap
+from explorer.evaluation.metrics import (
+    Found,
+    Objects,
+    area_under,
+    claimed,
+    outcomes,
+    overlaps,
+    voc_ap,
+)
+from tests.evaluation.test_errors import at_random
 
 A, B, FAR = (0, 0, 10, 10), (20, 0, 30, 10), (50, 50, 60, 60)
 
@@ -58,6 +69,44 @@ def test_what_lies_on_a_difficult_object_counts_nowhere() -> None:
     measures = box_measures([0], truth, found)
     assert measures.by_photo(0.0) == {}
     assert not measures.confusion(2, 0.0).any()
+
+
+def test_matches_at_any_threshold_are_those_of_each_photo() -> None:
+    truth, found = at_random(3)
+    measures = box_measures(range(len(truth)), truth, found)
+    for iou in (0.05, 0.3, 0.5, 0.75, 0.95):
+        marks, any_class = measures.marks(iou), measures.any.taken(iou)
+        first = 0
+        for number, (there, its) in enumerate(zip(truth, found, strict=True)):
+            mine = measures.photo == number
+            sorted_ = its.of(np.argsort(-its.scores, kind="stable"))
+            assert marks[mine].tolist() == outcomes(there, sorted_, iou).marks.tolist()
+            cover = overlaps(sorted_.xyxy, there.xyxy, there.crowd)
+            taken = claimed(cover, there.passed, there.crowd, iou)
+            counted = np.cumsum(~there.passed) - 1 + first
+            wanted = [int(counted[place]) if place >= 0 else place for place in taken.tolist()]
+            assert any_class[mine].tolist() == wanted
+            first += int((~there.passed).sum())
+
+
+def test_objects_by_size() -> None:
+    sizes = [(0, 0, 31, 31), (0, 0, 32, 32), (100, 100, 195, 195), (200, 200, 300, 300)]
+    objects = Objects.plain(np.array(sizes), np.array([1, 1, 1, 2]))
+    found = Found(objects.xyxy[[1, 3]], np.array([1, 2]), np.array([0.9, 0.4]))
+    measures = box_measures([0], [objects], [found])
+    assert measures.found_by_size(0.5) == {"small": (1, 0), "medium": (2, 1), "large": (1, 0)}
+    assert measures.found_by_size(0.1, label=2)["large"] == (1, 1)
+    outlined = replace(objects, area=np.array([2000.0, 1024.0, 500.0, 500.0]))
+    assert box_measures([0], [outlined], [found]).found_by_size(0.1) == {
+        "small": (2, 1), "medium": (2, 1), "large": (0, 0),
+    }  # fmt: skip
+
+
+def test_detections_of_classes_without_annotations_count_nowhere() -> None:
+    truth, found = two_photos()
+    measures = box_measures([0, 1], truth, found, annotated=np.array([1]))
+    assert measures.label.tolist() == [1, 1, 1]
+    assert measures.by_photo(0.1) == {0: (1, 2, 1), 1: (0, 0, 1)}
 
 
 def test_labels() -> None:

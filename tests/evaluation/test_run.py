@@ -16,7 +16,7 @@ from explorer.core.resources import resource_path
 from explorer.evaluation.cases import Source
 from explorer.evaluation.datasets import annotated_near, likely_task, open_source
 from explorer.evaluation.report import Report, by_class_table, csv_of, json_of, sentences
-from explorer.evaluation.run import evaluate
+from explorer.evaluation.run import compare, evaluate
 from explorer.networks.class_names import read_shipped_categories
 from explorer.networks.network import Network
 from explorer.networks.preprocess import Preprocess
@@ -417,6 +417,51 @@ def test_a_forward_can_be_interrupted(tmp_path: Path) -> None:
 
 
 # -- what is told
+
+
+def test_two_detectors_on_the_same_photos(tmp_path: Path) -> None:
+    network = color_network("detection")
+    blind = color_network("detection")
+    blind.module.register_forward_hook(lambda _m, _a, out: [{k: v[:0] for k, v in out[0].items()}])
+    source = opened(coco_set(tmp_path), network)
+    steps = list(compare(network, blind, source))
+    assert [(step.done, step.total) for step in steps] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert [step.value.complete for step in steps] == [False, False, False, True]
+    report = steps[-1].value
+    assert report.figures["AP"] == pytest.approx(1.0)
+    assert report.other.figures["AP"] == 0
+    content = json.loads(json_of(report))
+    assert content["errors"]["Miss"] == {"count": 0, "dAP": 0}
+    assert content["best_detections"]["Correct"] == 3
+    assert content["compared_with"]["errors"]["Miss"]["count"] == 3
+    classifier = color_network("classification")
+    for pair in ((classifier, network), (network, classifier)):
+        with pytest.raises(ExplorerError, match="only detectors are compared"):
+            next(compare(*pair, source))
+
+
+def test_objects_keep_the_area_of_their_outlines(tmp_path: Path) -> None:
+    data = coco_set(tmp_path)
+    content = json.loads(data.read_text())
+    for entry, area in zip(content["annotations"], (1025, 100, 9300, 1), strict=True):
+        entry["area"] = area
+    data.write_text(json.dumps(content))
+    network = color_network("detection")
+    report = whole(network, opened(data, network))
+    assert {key: report.figures[f"AP_{key}"] for key in ("small", "medium", "large")} == (
+        pytest.approx({"small": 1.0, "medium": 1.0, "large": 1.0})
+    )
+    assert report.figures["AR1"] == pytest.approx(1.0)
+    assert "AP_small" not in report.headline()
+
+
+def test_classes_that_the_data_do_not_have_are_said(tmp_path: Path) -> None:
+    data = voc_set(tmp_path)
+    picture(data / "JPEGImages" / "p.png", (RED, (5, 5, 25, 25)), (GREEN, (40, 20, 50, 30)))
+    network = color_network("detection")
+    report = whole(network, opened(data, network))
+    assert any("has no objects of 1 class of the network" in note for note in report.notes)
+    assert report.measures.label.tolist() == [1], "green things are not annotated"
 
 
 def test_reports_for_programs_and_for_people(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ PASSED = (
 SET: dict[str, dict[str, Any]] = {
     "recall_lab": {"methods": ("k-means boxes", "Gaussian")},
     "rpn": {"show": "training"},
+    "speed_accuracy": {"compare": False},
 }
 OWN = {"nms": "its boxes are candidates and no objects"}
 VIEWS = {

@@ -19,7 +19,7 @@ from explorer.engine.stages import trace_of
 from explorer.networks.embedded import lite_fasterrcnn, lite_maskrcnn, lite_retinanet
 from explorer.networks.hooks import captured, interruptible
 from explorer.networks.preprocess import Frame
-from explorer.vision.detection.roi_head import layer_maps, pooled_maps, run_head
+from explorer.vision.detection.roi_head import detect_on, layer_maps, pooled_maps, run_head
 from explorer.vision.features.activations import activation
 from explorer.vision.trace import (
     Filter,
@@ -315,6 +315,10 @@ def test_the_head_of_a_plain_module_on_a_box() -> None:
     found = run_head(module, trace, trace.rpn.proposals[0].numpy())
     np.testing.assert_allclose(found.probabilities, trace.roi.probabilities[0], atol=1e-5)
     np.testing.assert_allclose(found.boxes, trace.roi.boxes[0], atol=1e-3)
+    own = detect_on(module, trace, trace.rpn.proposals.numpy())
+    np.testing.assert_allclose(own.xyxy, trace.output[0]["boxes"], atol=1e-3)
+    np.testing.assert_allclose(own.scores, trace.output[0]["scores"], atol=1e-5)
+    np.testing.assert_array_equal(own.labels, trace.output[0]["labels"])
     maps = pooled_maps(trace)
     assert (maps.names, maps.scales, maps.size) == (("0",), ((1 / 16, 1 / 16),), (3, 3))
     alone = layer_maps(activation(module, [torch.rand(3, 48, 96)], "backbone"), "backbone", Frame())

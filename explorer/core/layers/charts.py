@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from explorer.core.layers.checks import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -72,7 +72,8 @@ class Table:
     """Rows of plain values; "" is an empty cell, also among numbers.
 
     `layer` names the Boxes layer that the rows select; `keys` name its boxes. `photos` are the
-    files that the rows are about ("" = none), which are opened with the view `photos_view`.
+    files that the rows are about ("" = none), which are opened with the view `photos_view`;
+    `photos_params` are values of its parameters, the others stay as they were used last.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Table:
     swatches: tuple[Color, ...] = ()
     photos: tuple[str, ...] = ()
     photos_view: str = ""
+    photos_params: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for row in self.rows:

@@ -34,10 +34,17 @@ class KeypointBoxes(Boxes):
     Args:
         names: Of the network's keypoints.
         eleven_point: See `Boxes`.
+        annotated: Likewise.
     """
 
-    def __init__(self, names: Sequence[str], *, eleven_point: bool = False) -> None:
-        super().__init__(eleven_point=eleven_point)
+    def __init__(
+        self,
+        names: Sequence[str],
+        *,
+        eleven_point: bool = False,
+        annotated: NDArray[np.int64] | None = None,
+    ) -> None:
+        super().__init__(eleven_point=eleven_point, annotated=annotated)
         self._names = tuple(names)
         self._skeletons: list[Skeletons] = []
         self._points: list[Points] = []

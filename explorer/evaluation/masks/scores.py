@@ -29,8 +29,10 @@ HALF = 128
 class MaskBoxes(Boxes):
     """Average precision of boxes, and of masks by COCO."""
 
-    def __init__(self, *, eleven_point: bool = False) -> None:
-        super().__init__(eleven_point=eleven_point)
+    def __init__(
+        self, *, eleven_point: bool = False, annotated: NDArray[np.int64] | None = None
+    ) -> None:
+        super().__init__(eleven_point=eleven_point, annotated=annotated)
         self._outlines: list[Outlines] = []
         self._masks: list[Outlines] = []
 

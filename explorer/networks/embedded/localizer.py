@@ -57,9 +57,13 @@ class BoxHead(nn.Module):
         """(N, C, h, w) or (N, C) -> (N, boxes, 4) x0, y0, x1, y1 as fractions, not yet clipped."""
         if self.attach == "conv":
             values = self.pool(self.relu(self.reduce(values))).flatten(1)
-        numbers = self.fc2(self.relu(self.fc1(values))).float().sigmoid()
-        center, size = numbers.unflatten(1, (-1, 4)).split(2, dim=2)
-        return torch.cat([center - size / 2, center + size / 2], dim=2)
+        return corners(self.fc2(self.relu(self.fc1(values))).float().unflatten(1, (-1, 4)))
+
+
+def corners(numbers: Tensor) -> Tensor:
+    """What a `BoxHead` computes, (..., 4), as x0, y0, x1, y1: a sigmoid of center and size."""
+    center, size = numbers.sigmoid().chunk(2, dim=-1)
+    return torch.cat([center - size / 2, center + size / 2], dim=-1)
 
 
 class LiteLocalizer(nn.Module):

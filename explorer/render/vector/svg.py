@@ -32,11 +32,11 @@ _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 _MM = 25.4 / 72  # of a point
 
 
-def svg_bytes(drawing: Drawing, *, title: str, metadata: str) -> bytes:
+def svg_bytes(drawing: Drawing, *, title: str, metadata: str, letters: bool = True) -> bytes:
     """The file. One user unit is one point; `metadata` is kept word for word in <metadata>.
 
-    The letters of Arimo that are used go along for browsers. A drawing program without Arimo takes
-    Arial or Helvetica, whose letters are as wide.
+    The letters of Arimo that are used go along for browsers, but for `letters=False`. A program
+    without Arimo takes Arial or Helvetica, whose letters are as wide.
     """
     width, height = drawing.width / UNITS, drawing.height / UNITS
     root = ET.Element(
@@ -53,7 +53,8 @@ def svg_bytes(drawing: Drawing, *, title: str, metadata: str) -> bytes:
     ET.SubElement(root, "title").text = _clean(title)
     ET.SubElement(root, "metadata").text = _clean(metadata)
     definitions = ET.SubElement(root, "defs")
-    ET.SubElement(definitions, "style").text = _font_faces(drawing)
+    if letters:
+        ET.SubElement(definitions, "style").text = _font_faces(drawing)
     everything = ET.SubElement(root, "g", {"font-family": FAMILIES})
     _add(everything, drawing.marks, definitions)
     answer: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)

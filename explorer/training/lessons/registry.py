@@ -43,6 +43,7 @@ LESSONS = {
     "mini-resnet": "explorer.training.lessons.classifier",
     "mini-vgg": "explorer.training.lessons.vgg",
     "fixed-proposals": "explorer.training.lessons.proposals",
+    "proposal-scores": "explorer.training.lessons.proposal_scores",
     "picture-basis": "explorer.training.lessons.picture_basis",
     "dpm": "explorer.training.lessons.dpm.lesson",
     "lite-fasterrcnn": "explorer.training.lessons.lite.detector",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout
 
+from explorer.core.listing import duration
 from explorer.ui.jobs.background import Phase
-from explorer.ui.panels.progress import duration
 from explorer.ui.widgets.small_widgets import UNIT, Card, IconButton, Label
 from explorer.ui.widgets.theme import icon
 

@@ -178,6 +178,6 @@ def _names(path: str) -> Generator[Step[Any], Any, None]:
 
 
 def _functions(path: str) -> Generator[Step[Any], Any, None]:
-    from explorer.networks import python_file
+    from explorer.networks.external import python_file
 
     yield Step(python_file.functions(Path(path)))

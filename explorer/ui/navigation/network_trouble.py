@@ -69,7 +69,7 @@ class NetworkTrouble(QObject):
 
     def run_program(self, spec: NetworkSpec) -> None:
         """Uses a network that a Python file builds: the user has agreed to run it."""
-        from explorer.networks import python_file
+        from explorer.networks.external import python_file
 
         named = python_file.file_and_function(spec.name)
         assert named is not None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
 from explorer.ui.study.used_networks import same_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from explorer.core.network_info import NetworkSpec
     from explorer.ui.photos.filmstrip import Filmstrip
@@ -74,25 +75,37 @@ class Trail(QObject):
     def forward(self) -> None:
         self._step(1)
 
-    def go(self, place: Place) -> None:
-        """Shows `place` again: with its result, as far as it is kept."""
+    def go(self, place: Place, params: Mapping[str, Any] | None = None) -> None:
+        """Shows `place` again: with its result, as far as it is kept.
+
+        Args:
+            place: Where to.
+            params: Values of its view's parameters; the others are as they were there last.
+        """
         study = self._study
         there = place.item is None or (place.item == self._strip.current and not study.live)
         spec = place.spec
         if spec is not None:
             spec = replace(spec, device=study.device, half=study.half)
-        study.stand(place.view, spec, photo_comes=not there)
+        study.stand(place.view, spec, photo_comes=not there, changes=params or {})
         if not there:
             self._strip.select_item(place.item)
 
-    def open(self, item: object, view: str) -> None:
-        """Shows a photo with `view`, as one step; it joins the strip where it is not there."""
+    def open(self, item: object, view: str, params: object = None) -> None:
+        """Shows a photo with `view`, as one step; it joins the strip where it is not there.
+
+        Args:
+            item: A path, or a sample.
+            view: The view's name.
+            params: A mapping of values of its parameters; None = as they were used last.
+        """
         if view not in self._study.views:
             return
         self._strip.add([item], select=False)
         self._going = True
         try:
-            self.go(Place(item, view, self._study.spec))
+            changes = params if isinstance(params, Mapping) else None
+            self.go(Place(item, view, self._study.spec), changes)
         finally:
             self._going = False
         self._came()

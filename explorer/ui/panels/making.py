@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QInputDialog, QMessageBox
 
 from explorer.core.runner import State
@@ -31,7 +31,13 @@ LIST, CHANGE, EXPORT = "networks-list", "networks-change", "networks-export"
 
 
 class Making(QObject):
-    """Runs actions, lists what they made, and renames, exports and deletes it."""
+    """Runs actions, lists what they made, and renames, exports and deletes it.
+
+    Signals:
+        report_wanted: What is shown is to be saved as a report.
+    """
+
+    report_wanted = Signal()
 
     def __init__(self, panels: Panels) -> None:
         super().__init__(panels.main)
@@ -65,6 +71,9 @@ class Making(QObject):
         if self.running or study.view is None:
             return
         action = next((one for one in study.view.actions if one.name == name), None)
+        if action is not None and action.report:
+            self.report_wanted.emit()
+            return
         if action is not None and action.run is None:
             study.begin_job()
             return
@@ -115,7 +124,8 @@ class Making(QObject):
         self._complete = True
 
         def job() -> Generator[Step[Any], Any, None]:
-            from explorer.networks import catalog, timm_models
+            from explorer.networks import catalog
+            from explorer.networks.external import timm_models
 
             if timm_models.installed() and not timm_models.is_listed():
                 yield Step((catalog.entries(timm=True), catalog.unavailable()))

@@ -7,6 +7,7 @@ import time
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
+from explorer.core.listing import duration
 from explorer.core.runner import State, Update
 from explorer.ui.widgets.small_widgets import UNIT, IconButton, Label
 from explorer.ui.widgets.theme import icon
@@ -185,15 +186,3 @@ class JobStrip(QWidget):
     def _show_pause(self, paused: bool) -> None:
         self.pause.setIcon(icon("play" if paused else "pause"))
         self.pause.rename(self.tr("Resume") if paused else self.tr("Pause"))
-
-
-def duration(seconds: float) -> str:
-    """As in: 3 ms, 0.24 s, 12.3 s, 2 min 05 s."""
-    if seconds < 0.01:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 10:
-        return f"{seconds:.2f} s"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s"

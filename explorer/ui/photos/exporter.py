@@ -117,7 +117,17 @@ class Exporter(QObject):
             kinds += self._box_kinds(boxes, finished.photo_info)
         if view is not None and view.mask is not None:
             kinds.append(ExportKind(self.tr("Masks as indexed PNG"), "*.png", self._write_mask))
+        kinds.append(ExportKind(self.tr("Report as a web page"), "*.html", self._write_report))
         self._offer(self.tr("Export"), *kinds)
+
+    def save_report(self) -> None:
+        """What is shown as one web page with figures and tables."""
+        if not self._something():
+            return
+        kind = f"{self.tr('Web page')} (*.html)"
+        path, _ = self._ask(self.tr("Save the report"), ".html", (kind,))
+        if path:
+            self.write_report(path)
 
     def _offer(self, title: str, *kinds: ExportKind) -> None:
         """Asks what, how large and how fast; then where to."""
@@ -236,6 +246,21 @@ class Exporter(QObject):
             from explorer.saving.export import save_data
 
             save_data(path, data, metadata)
+
+        self._start(path, job)
+
+    def _write_report(self, path: str, _options: Options) -> None:
+        self.write_report(path)
+
+    def write_report(self, path: str) -> None:
+        finished = self._desk.study.finished
+        assert finished is not None
+        board, metadata, title = finished.page, finished.metadata, finished.title
+
+        def job() -> None:
+            from explorer.saving.export import save_page
+
+            save_page(path, board, metadata, title=title)
 
         self._start(path, job)
 

@@ -426,6 +426,7 @@ class _Bars(QWidget):
 
 def _figure(value: float) -> str:
     """A bar's value, with the digits that make a column of probabilities comparable."""
-    if not math.isfinite(value) or not 5e-5 <= abs(value) < 10:
+    counted = isinstance(value, int)
+    if counted or not math.isfinite(value) or not 5e-5 <= abs(value) < 10:
         return number(value)
     return f"{value:.3f}" if abs(value) >= 1e-3 else f"{value:.4f}"

@@ -27,12 +27,13 @@ class Results(QWidget):
 
     Signals:
         selection_changed: The `Selection` of the row that the user has gone to, or None.
-        photo_wanted: The file that a row of a table is about, and the view to show it with.
+        photo_wanted: The file that a row of a table is about, the view to show it with, and values
+            of that view's parameters.
         steered: The parameter that a plot's marker writes, and where the user has dragged it.
     """
 
     selection_changed = Signal(object)
-    photo_wanted = Signal(str, str)
+    photo_wanted = Signal(str, str, object)
     steered = Signal(str, float)
 
     def __init__(self, parent: QWidget | None = None) -> None:

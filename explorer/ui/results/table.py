@@ -214,12 +214,12 @@ class TableWidget(QTableView):
 
     Signals:
         key_chosen: The key of the row that the user has gone to (int), None for no row.
-        photo_wanted: The file that a row is about, and the view to show it with: the row was
-            clicked, or Enter pressed on it.
+        photo_wanted: The file that a row is about, the view to show it with, and values of that
+            view's parameters: the row was clicked, or Enter pressed on it.
     """
 
     key_chosen = Signal(object)
-    photo_wanted = Signal(str, str)
+    photo_wanted = Signal(str, str, object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -309,7 +309,8 @@ class TableWidget(QTableView):
         several = len(self.selectionModel().selectedRows()) > 1  # they are being marked
         if not path or several:
             return False
-        self.photo_wanted.emit(path, self._model.table.photos_view)
+        table = self._model.table
+        self.photo_wanted.emit(path, table.photos_view, table.photos_params)
         return True
 
     def _go(self, key: int | None, *, scroll: bool) -> None:

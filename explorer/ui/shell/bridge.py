@@ -245,7 +245,8 @@ def start_up_steps() -> Generator[Step[Any], Any, None]:
 
     yield Step(None, 1, 3, "Loading the networks")
     from explorer.core.network_info import NetworkSpec
-    from explorer.networks import catalog, devices, timm_models
+    from explorer.networks import catalog, devices
+    from explorer.networks.external import timm_models
     from explorer.views import survey
 
     yield Step(None, 2, 3, "Loading the views")

@@ -206,7 +206,7 @@ def _elsewhere(name: str, *, asked: bool) -> bool:
 
     Whoever names a program on the command line agrees to run it; one of an earlier session asks.
     """
-    from explorer.networks import python_file, timm_models
+    from explorer.networks.external import python_file, timm_models
 
     program = python_file.file_and_function(name)
     if program is not None and asked:

@@ -251,6 +251,7 @@ class Window(QMainWindow):
         self.live.previewed.connect(self.presenter.preview)
         self.painted.connect(self.live.painted)
         self.loaded.connect(self.live.recording.recover)
+        self.making.report_wanted.connect(self.exporter.save_report)
         self.truth_files.save_wanted.connect(self.exporter.save_truth)
         self.pinned.changed.connect(self._pinned_changed)
         self.job_button.clicked.connect(self.open_jobs)

@@ -21,6 +21,8 @@ from explorer.ui.study.choice import Choice
 from explorer.ui.study.shown import Shown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from PySide6.QtCore import QObject
 
     from explorer.core.layers import Board, Link
@@ -78,6 +80,7 @@ class Study(Choice):
         self._asking = Asking(bridge, self._on_update)
         self._shown = Shown()
         self._photo_comes = False
+        self._changes: dict[str, Any] = {}  # of the view's parameters, for the photo that comes
         self.checkpoint_folder = ""
         self.save_folder = ""
         self.running = False
@@ -114,6 +117,9 @@ class Study(Choice):
         if slot is not None and self.view is not None and not self.view.live:
             self._give_way(self.tr("{view} does not support films: showing {other} instead."))
         self._recall()
+        changes, self._changes = self._changes, {}
+        if changes and self._photo_comes and self.view is not None:
+            self._recall(replace(self.params, **changes))
         self.subject_changed.emit()
         again, self._photo_comes = self._photo_comes, False
         if again and slot is None:
@@ -179,13 +185,21 @@ class Study(Choice):
         else:
             self.set_network(spec)
 
-    def stand(self, view: str, spec: NetworkSpec | None, *, photo_comes: bool = False) -> None:
+    def stand(
+        self,
+        view: str,
+        spec: NetworkSpec | None,
+        *,
+        photo_comes: bool = False,
+        changes: Mapping[str, Any] | None = None,
+    ) -> None:
         """Goes back to a view and a network: what is kept is shown, else it is computed.
 
         Args:
             view: Its name.
             spec: The network; None = the one in use.
             photo_comes: Another photo is about to be set: it is shown in the same way.
+            changes: Values of parameters of the view; the others are as they were used last.
         """
         self._shown.forget()
         self.view = self.views.get(view, self.view)
@@ -196,6 +210,9 @@ class Study(Choice):
             self._asking.leave()
             self.running = False
         self._recall()
+        self._changes = dict(changes or {}) if photo_comes else {}
+        if changes and not photo_comes:
+            self._recall(replace(self.params, **changes))
         self.subject_changed.emit()
         if not photo_comes:
             self.show_again()

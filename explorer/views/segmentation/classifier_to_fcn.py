@@ -8,36 +8,36 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.nn import functional
 
-from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Pane, Plot, Table
 from explorer.core.listing import quantity
 from explorer.core.params import Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.networks.preprocess import Frame
-from explorer.views.shared.common import class_name, percent, photo_of, size_of
+from explorer.views.shared.common import class_choices, class_name, percent, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.vision.dense.convolutional import (
-    convolutionalized,
-    multiply_adds,
-    padded_layers,
-)
+from explorer.views.shared.windows import cell_words, difference_limit
+from explorer.vision.dense.convolutional import multiply_adds, padded_layers
 from explorer.vision.dense.grids import CellGrid
+from explorer.vision.dense.windows import (
+    Windows,
+    class_probabilities,
+    convolutional_form,
+    cut_out,
+    finite,
+    resized,
+)
 from explorer.vision.features.classification import class_scores
 from explorer.vision.features.classifier import CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from explorer.core.layers import Float32, Picture
-    from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
-    from explorer.networks.network import Network
-    from explorer.networks.preprocess import Preprocess
     from explorer.vision.dense.convolutional import FullyConvolutional
 
 EXPLANATION = r"""
@@ -81,11 +81,6 @@ BEST = "the most probable"
 LISTED = 8
 """Classes in the table."""
 ORANGE = (255, 150, 30)
-CUT = 0.995
-
-
-def _classes(info: NetworkInfo) -> tuple[str, ...]:
-    return (BEST, *dict.fromkeys(info.classes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +89,7 @@ class Params:
 
     label: str = param(
         BEST, "Class", "The class whose probability is shown everywhere.",
-        effect=Effect.DRAW, choices=_classes,
+        effect=Effect.DRAW, choices=class_choices(BEST),
     )  # fmt: skip
     scale: float = param(
         2.0, "Photo size, windows",
@@ -168,11 +163,15 @@ class Result:
     cache: DrawCache = field(default_factory=lambda: DrawCache(12))
 
     @property
+    def windows(self) -> Windows:
+        """Where the windows are."""
+        rows, columns = self.scores.shape[1:]
+        return Windows(self.to_input, self.window, self.stride, rows, columns)
+
+    @property
     def cells(self) -> CellGrid:
         """The cells of the maps, each in the middle of its window."""
-        step, rim = 1 / self.stride, (self.window - self.stride) / 2
-        frame = self.to_input.then(Frame(step, step, -rim * step, -rim * step))
-        return CellGrid(frame, self.scores.shape[1], self.scores.shape[2])
+        return self.windows.cells
 
     @property
     def tiles(self) -> tuple[slice, slice]:
@@ -191,19 +190,15 @@ class Result:
         """How many windows were cropped."""
         return int(np.isfinite(self.cropped[0]).sum())
 
-    def window_at(self, row: int, column: int) -> Float32:
-        """(1, 4) xyxy of a cell's window, in the photo's pixels."""
-        x, y = column * self.stride, row * self.stride
-        box = np.array([[x, y, x + self.window, y + self.window]], np.float32)
-        return self.to_input.inverse().boxes(box)
-
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     network = scene.network
-    full = _form(scene)
-    values, to_input = _resized(scene, full, params.scale, border=params.border)
+    full = convolutional_form(network, scene.input())
+    rim = _rim(full) if params.border else 0
+    short = round(params.scale * full.window)
+    values, to_input = resized(network, scene.image.pixels, short, rim * full.stride)
     start = perf_counter()
-    scores = _array(full.scores(values)[0])
+    scores = finite(full.scores(values)[0])
     seconds = perf_counter() - start
     rows, columns = scores.shape[1:]
     every = -(-full.window // full.stride)
@@ -211,7 +206,6 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         ("multiply-adds", full.window),
         lambda: _count(lambda: network.module(values[..., : full.window, : full.window])),
     )
-    rim = _rim(full) if params.border else 0
     every_cell = np.arange(rows * columns).reshape(rows, columns)
     tiles = every_cell[_tiles(scores, every, rim)].ravel().tolist()
     others = np.setdiff1d(every_cell, tiles).tolist()
@@ -241,7 +235,7 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         for first in range(0, len(cells), CHUNK):
             some = [divmod(cell, columns) for cell in cells[first : first + CHUNK]]
             start = perf_counter()
-            found = _cropped(network, values, full, some)
+            found = _cropped(network.module, cut_out(values, full.window, full.stride, some))
             spent += perf_counter() - start
             cropped = result.cropped.copy()
             for (row, column), vector in zip(some, found, strict=True):
@@ -255,23 +249,15 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
             yield Step(result, done, total, name)
 
 
-def _form(scene: Scene) -> FullyConvolutional:
-    """The network's fully convolutional form, found with a window of this photo."""
-    side = _window(scene.network.preprocess, scene.input())
-    window = scene.input()[..., :side, :side]
-    return scene.network.memo(
-        ("fully convolutional", side), lambda: convolutionalized(scene.network.module, window)
-    )
-
-
-def _window(steps: Preprocess, values: Tensor) -> int:
-    """Side of the pictures that the network classifies."""
-    return steps.crop or int(min(values.shape[-2:]))
-
-
 def _rim(full: FullyConvolutional) -> int:
     """Cells of a border with which every pixel is in the middle of a window."""
     return -(-(full.window - full.stride) // (2 * full.stride))
+
+
+@torch.no_grad()
+def _cropped(module: nn.Module, windows: Tensor) -> Float32:
+    """(n, classes) logits of windows."""
+    return finite(class_scores(module(windows)))
 
 
 def _tiles(scores: Float32, every: int, rim: int) -> tuple[slice, slice]:
@@ -280,49 +266,8 @@ def _tiles(scores: Float32, every: int, rim: int) -> tuple[slice, slice]:
 
 
 @torch.no_grad()
-def _resized(
-    scene: Scene, full: FullyConvolutional, scale: float, *, border: bool
-) -> tuple[Tensor, Frame]:
-    """The whole photo with a short side of `scale` windows, as the network takes it.
-
-    Returns:
-        (1, C, H, W), with a border of zeros, which are the mean color, on wish; and the map from
-        the photo's pixels to its.
-    """
-    pixels = scene.image.pixels
-    side = round(scale * full.window)
-    steps = replace(scene.network.preprocess, resize=side, crop=None, longest=0)
-    rim = _rim(full) * full.stride if border else 0
-    values = functional.pad(steps(pixels), (rim, rim, rim, rim))
-    frame = steps.frame(*pixels.shape[:2]).then(Frame(tx=rim, ty=rim))
-    return values.to(scene.network.device, scene.network.dtype), frame
-
-
-@torch.no_grad()
-def _cropped(
-    network: Network, values: Tensor, full: FullyConvolutional, cells: list[tuple[int, int]]
-) -> Float32:
-    """(n, C) logits of the windows of some cells."""
-    crops = []
-    for row, column in cells:
-        top, left = row * full.stride, column * full.stride
-        crops.append(values[0, :, top : top + full.window, left : left + full.window])
-    return _array(class_scores(network.module(torch.stack(crops))))
-
-
-@torch.no_grad()
 def _count(run: Callable[[], object]) -> int:
     return multiply_adds(run)
-
-
-def _array(values: Tensor) -> Float32:
-    found: Float32 = values.float().cpu().numpy()
-    if not np.isfinite(found).all():
-        raise ExplorerError(
-            "The network's scores are not finite (NaN or infinity).",
-            "Its weights are damaged, or half precision overflows: use float32 or other weights.",
-        )
-    return found
 
 
 def draw(result: Result, params: Params) -> Board:
@@ -331,7 +276,7 @@ def draw(result: Result, params: Params) -> Board:
     cells, opacity, size = result.cells, params.opacity, size_of(result.photo)
     at = _cell(result, params.at, one)
     window = Boxes(
-        result.window_at(*at), np.array([ORANGE], np.uint8), selectable=False, name="window"
+        result.windows.box(*at), np.array([ORANGE], np.uint8), selectable=False, name="window"
     )
     readout = _readout(result, label, one, crops)
 
@@ -378,21 +323,14 @@ def draw(result: Result, params: Params) -> Board:
 def _label(result: Result, label: str) -> int:
     if label in result.classes:
         return result.classes.index(label)
-    return int(_softmax(result.scores).max(axis=(1, 2)).argmax())
-
-
-def _softmax(scores: Float32) -> Float32:
-    """Over the classes of (C, h, w); NaN stays."""
-    powers = np.exp(scores - scores.max(axis=0))
-    shares: Float32 = (powers / powers.sum(axis=0)).astype(np.float32)
-    return shares
+    return int(class_probabilities(result.scores).max(axis=(1, 2)).argmax())
 
 
 def _probability(result: Result, label: int) -> tuple[Float32, Float32]:
     """(h, w) of a class: in one pass, and of the cropped windows."""
 
     def make() -> tuple[Float32, Float32]:
-        return _softmax(result.scores)[label], _softmax(result.cropped)[label]
+        return class_probabilities(result.scores)[label], class_probabilities(result.cropped)[label]
 
     return result.cache.get(("probability", label), make)
 
@@ -400,9 +338,7 @@ def _probability(result: Result, label: int) -> tuple[Float32, Float32]:
 def _difference(result: Result, label: int, opacity: float) -> Heat:
     def make() -> Heat:
         values = result.scores[label] - result.cropped[label]
-        sizes = np.abs(values[np.isfinite(values)])
-        # Rounding must not fill the colors: a hundredth of a logit is nothing.
-        high = max(float(np.quantile(sizes, CUT)) if sizes.size else 0.0, 0.01)
+        high = difference_limit(values)
         return Heat(
             values, -high, high, "coolwarm", extent=result.cells.extent, opacity=opacity,
             unit="logit", name="difference",
@@ -423,17 +359,11 @@ def _cell(result: Result, at: Point | None, one: Float32) -> tuple[int, int]:
 def _readout(
     result: Result, label: int, one: Float32, crops: Float32
 ) -> Callable[[float, float], str]:
-    name = class_name(result.classes, label)
-
     def readout(x: float, y: float) -> str:
         cell = result.cells.cell(x, y)
         if cell is None:
             return "no window has its middle here"
-        words = f"row {cell[0]}, column {cell[1]}: {name} {percent(float(one[cell]))} in one pass"
-        top = int(result.scores[:, cell[0], cell[1]].argmax())
-        if np.isfinite(crops[cell]):
-            words += f", {percent(float(crops[cell]))} cropped"
-        return words if top == label else f"{words}; top class {class_name(result.classes, top)}"
+        return cell_words(cell, label, result.classes, result.scores, (one, crops))
 
     return readout
 
@@ -470,7 +400,7 @@ def _found(result: Result) -> Table:
     """The classes with the largest probability of any window."""
 
     def make() -> Table:
-        shares, crops = _softmax(result.scores), _softmax(result.cropped)
+        shares, crops = class_probabilities(result.scores), class_probabilities(result.cropped)
         best = shares.max(axis=(1, 2))
         rows = []
         for label in np.argsort(-best, kind="stable")[:LISTED].tolist():

@@ -12,7 +12,7 @@ from explorer.core.network_info import SCORE_THRESHOLD
 from explorer.views.shared.plural import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from explorer.core.layers import Color, UInt8
     from explorer.core.network_info import NetworkInfo
@@ -37,6 +37,11 @@ def size_of(photo: Picture) -> tuple[float, float]:
     """Width and height of the image frame."""
     height, width = photo.rgb.shape[:2]
     return float(width), float(height)
+
+
+def class_choices(first: str) -> Callable[[NetworkInfo], tuple[str, ...]]:
+    """The choices of a parameter that names a class: `first`, then those of the network."""
+    return lambda info: (first, *dict.fromkeys(info.classes))
 
 
 def class_name(classes: Sequence[str], index: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,15 @@ from explorer.annotations.truth import LAYER, not_counted
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes, Text
 from explorer.evaluation.matching import DataClass, match
-from explorer.evaluation.metrics import PASSED, RIGHT, WRONG, Found, Objects, outcomes
+from explorer.evaluation.metrics import (
+    PASSED,
+    RIGHT,
+    WRONG,
+    Found,
+    Objects,
+    outcomes,
+    voc_ap,
+)
 from explorer.views.shared.anchors import (
     BLUE,
     GRAY,
@@ -124,15 +133,43 @@ def matches(
         iou: From which a box has found its object.
         classes: Only objects of these take part; none means all.
     """
-    boxes = Found(found.xyxy[rows], found.labels[rows], found.scores[rows])
-    if any(box.label for box in truth):
-        labels = _labels(truth, info)
-    else:
-        labels = np.zeros(len(truth), np.int64)
-        boxes = Found(boxes.xyxy, np.zeros_like(boxes.labels), boxes.scores)
+    aim = targets(truth, info, classes)
+    boxes = aim.compared(found, rows)
+    result = outcomes(aim.objects, boxes, iou)
+    words = tuple(_WORDS[mark] for mark in result.marks.tolist())
+    return Matches(words, result.ious, aim.truth, result.missed, aim.apart)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Targets:
+    """The objects that take part, with the network's labels; see `matches`.
+
+    Attributes:
+        objects: One for each box of `truth`; all of label 0 where none has a class.
+        truth: The objects that take part.
+        apart: Those that do not.
+        named: Whether classes are compared.
+    """
+
+    objects: Objects
+    truth: tuple[Box, ...]
+    apart: tuple[Box, ...]
+    named: bool
+
+    def compared(self, found: Detections, rows: NDArray[np.intp]) -> Found:
+        """Those rows of the detections, with labels as `objects` has them."""
+        labels = found.labels[rows]
+        labels = labels if self.named else np.zeros_like(labels)
+        return Found(found.xyxy[rows], labels, found.scores[rows])
+
+
+def targets(truth: tuple[Box, ...], info: NetworkInfo, classes: Sequence[str] = ()) -> Targets:
+    """Which objects take part, with their labels; the rule is that of `matches`."""
+    named = any(box.label for box in truth)
+    labels = _labels(truth, info) if named else np.zeros(len(truth), np.int64)
     known = labels >= 0
     apart = tuple(box for box, part in zip(truth, known, strict=True) if not part)
-    if classes and any(box.label for box in truth):
+    if classes and named:
         known &= np.isin(labels, [k for k, name in enumerate(info.classes) if name in classes])
     taking_part = tuple(box for box, part in zip(truth, known, strict=True) if part)
     objects = replace(
@@ -140,9 +177,20 @@ def matches(
         difficult=np.array([box.difficult for box in taking_part], np.bool_),
         crowd=np.array([box.crowd for box in taking_part], np.bool_),
     )
-    result = outcomes(objects, boxes, iou)
-    words = tuple(_WORDS[mark] for mark in result.marks.tolist())
-    return Matches(words, result.ious, taking_part, result.missed, apart)
+    return Targets(objects, taking_part, apart, named)
+
+
+def average_precision(
+    found: Detections, truth: tuple[Box, ...], info: NetworkInfo, iou: float
+) -> float:
+    """The mean over the classes of Pascal VOC's average precision on one photo, in [0, 1].
+
+    All detections count, whatever their score. NaN where no object counts.
+    """
+    aim = targets(truth, info)
+    by_class = voc_ap([aim.objects], [aim.compared(found, np.arange(len(found)))], iou)
+    areas = [one.every_point for one in by_class.values()]
+    return float(np.mean(areas)) if areas else math.nan
 
 
 def _labels(truth: tuple[Box, ...], info: NetworkInfo) -> NDArray[np.int64]:

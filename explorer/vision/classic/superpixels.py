@@ -165,14 +165,19 @@ def histograms(labels: Int32, found: Codes) -> tuple[Float32, Float32]:
 
 def neighbors(labels: Int32) -> NDArray[np.int64]:
     """(E, 2): the pairs of labels that share a side of a pixel, the smaller first, in order."""
+    return borders(labels)[0]
+
+
+def borders(labels: Int32) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(E, 2) the `neighbors`, and (E,) how many sides of pixels each pair shares."""
     n = int(labels.max()) + 1
     keys = []
     for one, other in ((labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])):
         differ = one != other
         a, b = one[differ].astype(np.int64), other[differ]
         keys.append(np.minimum(a, b) * n + np.maximum(a, b))
-    pairs = np.unique(np.concatenate(keys))
-    return np.stack([pairs // n, pairs % n], axis=1)
+    pairs, lengths = np.unique(np.concatenate(keys), return_counts=True)
+    return np.stack([pairs // n, pairs % n], axis=1), lengths.astype(np.int64)
 
 
 def bounds(labels: Int32) -> Float32:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from explorer.core.errors import ExplorerError
-from explorer.networks.hooks import input_until, output_until
+from explorer.networks.hooks import input_until, observed, output_until
 from explorer.vision.features.classification import class_scores
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ _PER_VALUE = (
     nn.Dropout, nn.Identity, nn.Flatten,
 )  # fmt: skip
 """What does the same to every value, in eval mode; the flattening is no more than an order."""
+_NO_MAP = (nn.Flatten, nn.Dropout, nn.Identity)
+_SLIDING = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
 TOLERANCE = 1e-3
 """Of the scores of one window, relative to the largest of them."""
 
@@ -74,20 +76,118 @@ class FullyConvolutional:
 
         The pooling to a fixed grid becomes one with a fixed bin at every place, the first linear
         layer a convolution of `bins` x `bins` cells a bin apart, the others convolutions of 1x1.
+        Cells of windows that end outside the picture, which some paddings add, are dropped.
 
         Raises:
             ExplorerError: The pictures are smaller than a window.
         """
-        if min(pictures.shape[-2:]) < self.window:
+        return self.slid(self.maps(pictures), self.head, self.bins, pictures.shape[-2:])
+
+    @torch.no_grad()
+    def slid(
+        self, maps: Tensor, head: Sequence[nn.Module], bins: int, size: Sequence[int]
+    ) -> Tensor:
+        """What `head` makes of the last map of every window.
+
+        Args:
+            maps: (N, D, h, w), computed of the last maps of whole pictures cell by cell.
+            head: Layers of which the first linear one takes `bins` x `bins` cells.
+            bins: See `head`.
+            size: Height and width of the pictures.
+
+        Returns:
+            (N, outputs, rows, columns) float32, a cell for every window within the pictures.
+
+        Raises:
+            ExplorerError: The pictures are smaller than a window.
+        """
+        height, width = size
+        if min(height, width) < self.window:
             raise ExplorerError(
                 f"The picture is smaller than a window of {self.window} pixels.",
                 "Choose a larger size.",
             )
-        return _scored(self.maps(pictures), self.head, self.side, self.bins)
+        rows, columns = ((side - self.window) // self.stride + 1 for side in (height, width))
+        return _scored(maps, head, self.side, bins)[..., :rows, :columns]
+
+    @torch.no_grad()
+    def interleaved(self, run: Callable[[Tensor], Tensor], pictures: Tensor, finer: int) -> Tensor:
+        """The cells of windows `stride / finer` pixels apart, of `finer` squared passes.
+
+        Each pass begins at another offset. OverFeat does so before its last pooling only (Sermanet
+        et al. 2014, section 3.3); with whole pictures it holds for any network (Long et al. 2015,
+        section 3.2, shift-and-stitch).
+
+        Args:
+            run: ``pictures -> (..., rows, columns)``, such as `scores`.
+            pictures: (N, C, H, W) normalized.
+            finer: A divisor of the stride.
+
+        Returns:
+            (..., rows, columns), a cell for every window within the pictures.
+        """
+        if finer == 1:
+            return run(pictures)
+        step = self.stride // finer
+        height, width = pictures.shape[-2:]
+        downs, acrosses = (
+            [offset for offset in range(finer) if side - offset * step >= self.window]
+            for side in (height, width)
+        )
+        parts = [[run(pictures[..., i * step :, j * step :]) for j in acrosses] for i in downs]
+        # The first part that has no cell for the next place ends the rows and the columns.
+        rows = min(part[0].shape[-2] * finer + i for i, part in enumerate(parts))
+        columns = min(part.shape[-1] * finer + j for j, part in enumerate(parts[0]))
+        rows = min(rows, (height - self.window) // step + 1)
+        columns = min(columns, (width - self.window) // step + 1)
+        found = parts[0][0].new_empty((*parts[0][0].shape[:-2], rows, columns))
+        for i, row in enumerate(parts):
+            for j, part in enumerate(row):
+                place = found[..., i::finer, j::finer]
+                place.copy_(part[..., : place.shape[-2], : place.shape[-1]])
+        return found
+
+    @torch.no_grad()
+    def crop_scores(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """The module's own scores of windows, and the last maps on the way to them.
+
+        Args:
+            crops: (N, C, window, window) normalized.
+
+        Returns:
+            (N, classes) logits and (N, D, side, side).
+        """
+        maps: list[Tensor] = []
+
+        def before(name: str, _layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+            if name == self.layer and not self.after:
+                maps.append(inputs[0].clone())
+
+        def behind(name: str, _layer: nn.Module, _inputs: tuple[Any, ...], output: Any) -> None:
+            if name == self.layer and self.after:
+                maps.append(output.clone())
+
+        with observed(self.module, before, behind):
+            scores = class_scores(self.module(crops))
+        last = maps[0]
+        return scores, functional.relu(last) if self.rectified else last
+
+    @torch.no_grad()
+    def sizes(self, pictures: Tensor) -> dict[str, tuple[int, int]]:
+        """Height and width of the maps of the convolutions and poolings up to the last map."""
+        found: dict[str, tuple[int, int]] = {}
+
+        def behind(name: str, layer: nn.Module, _inputs: tuple[Any, ...], output: Any) -> None:
+            if isinstance(layer, _SLIDING) and isinstance(output, Tensor) and output.ndim == 4:
+                found[name] = (int(output.shape[-2]), int(output.shape[-1]))
+
+        with observed(self.module, lambda *_: None, behind):
+            self.maps(pictures)
+        return found
 
 
 @torch.no_grad()
-def convolutionalized(module: nn.Module, picture: Tensor) -> FullyConvolutional:
+def convolutionalized(module: nn.Module, picture: Tensor, *, apart: str = "") -> FullyConvolutional:
     """The classifier in its fully convolutional form, with its own weights.
 
     The form is found by the order of the modules and proved on `picture`: its one score must be the
@@ -97,6 +197,7 @@ def convolutionalized(module: nn.Module, picture: Tensor) -> FullyConvolutional:
         module: A classifier in eval mode: convolutional layers, perhaps a pooling to a fixed grid,
             then linear layers; or convolutions to scores that are averaged.
         picture: (1, C, W, W) normalized, of the size that the module classifies.
+        apart: A part of the module that makes no scores, such as a box head, by its name.
 
     Raises:
         ExplorerError: The module is of another kind.
@@ -108,7 +209,7 @@ def convolutionalized(module: nn.Module, picture: Tensor) -> FullyConvolutional:
         ", a pooling and linear layers.",
         "Choose a convolutional classifier, such as Mini VGG or EfficientNet-Lite0.",
     )
-    head, first = _head(module)
+    head, first = _head(module, apart)
     for layer, after, rectified in _candidates(module, first):
         try:
             found = _last_map(module, picture, layer, after, rectified)
@@ -157,9 +258,13 @@ def multiply_adds(run: Callable[[], object]) -> int:
     return total // 2
 
 
-def _head(module: nn.Module) -> tuple[tuple[nn.Module, ...], str]:
+def _head(module: nn.Module, apart: str) -> tuple[tuple[nn.Module, ...], str]:
     """The linear layers that end a module, with what stands between, and the first one's name."""
-    leaves = [(name, layer) for name, layer in module.named_modules() if not list(layer.children())]
+    leaves = [
+        (name, layer)
+        for name, layer in module.named_modules()
+        if not list(layer.children()) and not (apart and f"{name}.".startswith(f"{apart}."))
+    ]
     start = len(leaves)
     while start and isinstance(leaves[start - 1][1], (*_PER_VALUE, nn.Linear, nn.BatchNorm1d)):
         start -= 1
@@ -177,9 +282,11 @@ def _candidates(module: nn.Module, first: str) -> list[tuple[str, bool, bool]]:
     layers = dict(module.named_modules())
     pools = [n for n in before if isinstance(layers[n], nn.AdaptiveAvgPool2d | nn.AvgPool2d)]
     found = [(pools[-1], False, False)] if pools else []
-    children = [name for name, _ in module.named_children()]
+    children = dict(module.named_children())
     top = first.partition(".")[0]
-    last = children[children.index(top) - 1] if top and children.index(top) else ""
+    earlier = list(children)[: list(children).index(top)] if top else []
+    # A flattening keeps the values, but not the map.
+    last = next((n for n in reversed(earlier) if not isinstance(children[n], _NO_MAP)), "")
     if last:
         found += [(last, True, False), (last, True, True)]
     return found

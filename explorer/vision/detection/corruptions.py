@@ -27,33 +27,35 @@ class Changed:
     """A changed photo: `pixels` (h, w, 3) uint8 RGB.
 
     `motion` a, b, c, d, e, f takes a point of the photo to x' = a x + b y + c, y' = d x + e y + f
-    of `pixels`; it turns and shifts, it never scales.
+    of `pixels`; it scales, then turns and shifts.
     """
 
     pixels: UInt8
     motion: tuple[float, float, float, float, float, float] = UNMOVED
 
     def back(self, boxes: Float32) -> Float32:
-        """(N, 4) xyxy boxes of `pixels` on the photo: their centers turned back, sides kept."""
+        """(N, 4) xyxy boxes of `pixels` on the photo: centers turned back, sides only scaled."""
         a, b, c, d, e, f = self.motion
         turn = np.linalg.inv(np.array([[a, b], [d, e]]))
-        return _carried(boxes, turn, -turn @ np.array([c, f]))
+        wide = boxes.astype(np.float64)
+        center = ((wide[:, :2] + wide[:, 2:]) / 2) @ turn.T - turn @ np.array([c, f])
+        half = (wide[:, 2:] - wide[:, :2]) / 2 / np.hypot([a, b], [d, e])
+        return np.concatenate([center - half, center + half], axis=1).astype(np.float32)
 
     def visible(self, boxes: Float32) -> NDArray[np.bool_]:
         """(N,): which boxes of the photo have their center inside the changed one."""
         a, b, c, d, e, f = self.motion
-        moved = _carried(boxes, np.array([[a, b], [d, e]]), np.array([c, f]))
-        x, y = (moved[:, 0] + moved[:, 2]) / 2, (moved[:, 1] + moved[:, 3]) / 2
+        wide = boxes.astype(np.float64)
+        center = (wide[:, :2] + wide[:, 2:]) / 2
+        x, y = (center @ np.array([[a, b], [d, e]]).T + np.array([c, f])).T
         height, width = self.pixels.shape[:2]
         inside: NDArray[np.bool_] = (x >= 0) & (x < width) & (y >= 0) & (y < height)
         return inside
 
-
-def _carried(boxes: Float32, turn: NDArray[np.float64], shift: NDArray[np.float64]) -> Float32:
-    wide = boxes.astype(np.float64)
-    center, half = (wide[:, :2] + wide[:, 2:]) / 2, (wide[:, 2:] - wide[:, :2]) / 2
-    moved = center @ turn.T + shift
-    return np.concatenate([moved - half, moved + half], axis=1).astype(np.float32)
+    def of_larger(self, across: float, down: float) -> Changed:
+        """The same change of a photo that was made smaller by these factors before it."""
+        a, b, c, d, e, f = self.motion
+        return Changed(self.pixels, (a * across, b * down, c, d * across, e * down, f))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,18 @@ def rescaled(pixels: UInt8, percent: float) -> Changed:
     return Changed(np.asarray(again, np.uint8))
 
 
+def resized(pixels: UInt8, percent: float) -> Changed:
+    """Made smaller to `percent` of its sides, and left so."""
+    import cv2
+
+    height, width = pixels.shape[:2]
+    small = max(1, round(width * percent / 100)), max(1, round(height * percent / 100))
+    found = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
+    return Changed(
+        np.asarray(found, np.uint8), (small[0] / width, 0.0, 0.0, 0.0, small[1] / height, 0.0)
+    )
+
+
 def noised(pixels: UInt8, sigma: float, seed: int = 0) -> Changed:
     """Gaussian noise of `sigma` levels added to every value, cut at black and white."""
     noise = np.random.default_rng(seed).normal(0.0, sigma, pixels.shape)
@@ -132,6 +146,7 @@ def noised(pixels: UInt8, sigma: float, seed: int = 0) -> Changed:
 
 
 CHANGES: dict[str, Change] = {
+    "scale": Change("{:g}%", (90, 80, 70, 60, 50), resized),
     "blur": Change("sigma {:g} px", (0.5, 1, 2, 4, 8), blurred),
     "rotation": Change("{:g}°", (2.5, 5, 10, 15, 20), rotated),
     "JPEG": Change("quality {:g}", (90, 60, 30, 15, 5), compressed),

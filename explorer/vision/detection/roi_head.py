@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torchvision.ops import MultiScaleRoIAlign, clip_boxes_to_image
 
 from explorer.core.errors import ExplorerError
+from explorer.vision.detection.detections import Detections
 from explorer.vision.detection.roi import CANONICAL_LEVEL, CANONICAL_SIDE, fpn_level
 from explorer.vision.trace import TwoStage
 
@@ -156,8 +157,30 @@ class HeadAnswer:
 
 
 @torch.no_grad()
+def run_heads(module: nn.Module, trace: Trace, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """The network's own pooling, head and predictor on any boxes, by the features of its trace.
+
+    Args:
+        module: A two-stage detector.
+        trace: Its own.
+        boxes: (N, 4) in pixels of the network's transformed image, as proposals are.
+
+    Returns:
+        (N, K) probabilities, class 0 is the background, and (N, K, 4) the boxes refined for each
+        class and clipped, in pixels of the transformed image.
+
+    Raises:
+        ExplorerError: When the network is no two-stage detector of torchvision's kind.
+    """
+    trace = _two_stage(trace)
+    heads: Any = module.roi_heads
+    logits, deltas = _second_stage(heads, trace, boxes)
+    decoded = clip_boxes_to_image(heads.box_coder.decode(deltas, [boxes]), trace.pyramid.size)
+    return F.softmax(logits, -1), decoded.reshape(len(boxes), -1, 4)
+
+
 def run_head(module: nn.Module, trace: Trace, box: Float32) -> HeadAnswer:
-    """The network's own pooling, head and predictor on one box, by the features of its trace.
+    """As `run_heads`, on one box.
 
     Args:
         module: A two-stage detector.
@@ -167,13 +190,47 @@ def run_head(module: nn.Module, trace: Trace, box: Float32) -> HeadAnswer:
     Raises:
         ExplorerError: When the network is no two-stage detector of torchvision's kind.
     """
+    rows = _rows(_two_stage(trace), np.array(box, np.float32)[None])
+    probabilities, moved = run_heads(module, trace, rows)
+    back = trace.pyramid.frame.inverse()
+    return HeadAnswer(_plain(probabilities[0]), back.boxes(_plain(moved[0])))
+
+
+@torch.no_grad()
+def detect_on(module: nn.Module, trace: Trace, boxes: Float32) -> Detections:
+    """Fast R-CNN (Girshick 2015): the network's second stage on boxes from elsewhere.
+
+    Its pooling, head, thresholds and suppression are its own; its RPN has no part in it.
+
+    Args:
+        module: A two-stage detector.
+        trace: Its own, for the feature maps.
+        boxes: (N, 4) float32 in the photo's pixels.
+
+    Raises:
+        ExplorerError: When the network is no two-stage detector of torchvision's kind.
+    """
     trace = _two_stage(trace)
     heads: Any = module.roi_heads
+    frame, size = trace.pyramid.frame, trace.pyramid.size
+    rows = _rows(trace, frame.boxes(boxes))
+    logits, deltas = _second_stage(heads, trace, rows)
+    found, scores, labels = heads.postprocess_detections(logits, deltas, [rows], [size])
+    return Detections(
+        frame.inverse().boxes(_plain(found[0])),
+        labels[0].cpu().numpy().astype(np.int64),
+        _plain(scores[0]),
+    )
+
+
+def _rows(trace: TwoStage, boxes: Float32) -> Tensor:
+    """(N, 4) boxes of the transformed image as the network's own proposals are."""
     own = trace.rpn.proposals
-    rows = torch.from_numpy(np.array(box, np.float32)[None]).to(own.device, own.dtype)
-    size = trace.pyramid.size
-    crops = heads.box_roi_pool(trace.pyramid.features, [rows], [size])
+    return torch.from_numpy(boxes).to(own.device, own.dtype)
+
+
+def _second_stage(heads: Any, trace: TwoStage, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The logits and deltas of (N, 4) boxes of the transformed image."""
+    crops = heads.box_roi_pool(trace.pyramid.features, [rows], [trace.pyramid.size])
     logits, deltas = heads.box_predictor(heads.box_head(crops))
-    decoded = clip_boxes_to_image(heads.box_coder.decode(deltas, [rows]), size)
-    back = trace.pyramid.frame.inverse()
-    return HeadAnswer(_plain(F.softmax(logits, -1)[0]), back.boxes(_plain(decoded.reshape(-1, 4))))
+    return logits, deltas

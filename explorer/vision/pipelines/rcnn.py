@@ -302,12 +302,18 @@ def scores(heads: Heads, seen: Features) -> Float32:
     return margins
 
 
+def deltas(heads: Heads, seen: Features) -> Float32:
+    """(N, C, 4) tx, ty, tw, th of every region and class, as `boxes.decode` takes them."""
+    weight = heads.reg_weight.reshape(-1, heads.reg_weight.shape[-1])
+    moves: Float32 = seen.map @ weight.T + heads.reg_bias.reshape(-1)
+    return moves.reshape(len(seen.map), len(heads.reg_weight), 4)
+
+
 def refined(heads: Heads, seen: Features, boxes: Float32) -> Float32:
     """(N, C, 4): each of the (N, 4) boxes as the regressor of each class moves it; not clipped."""
     count, classes = len(boxes), len(heads.svm_weight)
-    deltas = seen.map @ heads.reg_weight.reshape(classes * 4, -1).T + heads.reg_bias.reshape(-1)
     each = np.repeat(np.asarray(boxes, np.float32), classes, axis=0)
-    return decode(deltas.reshape(-1, 4), each).reshape(count, classes, 4)
+    return decode(deltas(heads, seen).reshape(-1, 4), each).reshape(count, classes, 4)
 
 
 def detect(

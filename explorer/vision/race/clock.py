@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
 
@@ -13,8 +14,16 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+A = TypeVar("A")
+
 STAGES = ("proposals", "resize", "network", "pooling", "head", "suppression")
 """In their order; R-CNN's "resize" is the warping of every region."""
+
+RUNS = 5
+"""So often a pass is measured, after one run to warm up; the median run counts."""
+
+PATIENCE = 10.0
+"""Seconds: what has been measured for longer is not measured again after three runs."""
 
 
 class Clock:
@@ -77,3 +86,36 @@ class Clock:
             self.add(stage, self.now() - starts.pop())
 
         return module.register_forward_pre_hook(enter), module.register_forward_hook(leave)
+
+
+@dataclass(slots=True, eq=False)
+class Runs(Generic[A]):
+    """The measured runs of one computation, of which the median counts.
+
+    Attributes:
+        kept: Of every run its seconds, its number and what is known of it.
+    """
+
+    kept: list[tuple[float, int, A]] = field(default_factory=list)
+
+    def add(self, seconds: float, what: A) -> None:
+        self.kept.append((seconds, len(self.kept), what))
+
+    @property
+    def enough(self) -> bool:
+        """After `RUNS`, or after three slow ones."""
+        slow = len(self.kept) == 3 and sum(seconds for seconds, *_ in self.kept) > PATIENCE
+        return len(self.kept) >= RUNS or slow
+
+    @property
+    def median(self) -> A:
+        """What is known of the median run."""
+        return self._ascending()[len(self.kept) // 2][2]
+
+    @property
+    def seconds(self) -> tuple[float, ...]:
+        """Of every run, ascending."""
+        return tuple(seconds for seconds, *_ in self._ascending())
+
+    def _ascending(self) -> list[tuple[float, int, A]]:
+        return sorted(self.kept, key=lambda run: run[:2])

@@ -17,7 +17,7 @@ from explorer.vision.detection.detections import Detections, detections_of
 from explorer.vision.pipelines import rcnn, sppnet
 from explorer.vision.pipelines.rcnn import NMS_IOU, RCNN, Features, Heads, Prepared
 from explorer.vision.race.candidates import Candidates
-from explorer.vision.race.clock import Clock
+from explorer.vision.race.clock import Clock, Runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,12 +36,6 @@ BATCH = 32
 
 LEAST_MARGIN = -1.0
 """Of the SVMs; a smaller one is a clear no."""
-
-RUNS = 5
-"""So often a lane is measured, after one run to warm up; the median run counts."""
-
-PATIENCE = 10.0
-"""Seconds: a lane that has been measured for longer is not measured again after three runs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,9 +130,10 @@ class WarpedRegions:
     def go_on(self, own: RCNN, pixels: NDArray[np.uint8]) -> None:
         """Warps the next `BATCH` regions and runs on them."""
         with measuring():
-            self._next_batch(own, pixels)
+            self.next_batch(own, pixels)
 
-    def _next_batch(self, own: RCNN, pixels: NDArray[np.uint8]) -> None:
+    def next_batch(self, own: RCNN, pixels: NDArray[np.uint8]) -> None:
+        """As `go_on` where nobody looks at the seconds: other work may run beside it."""
         device = next(own.body.parameters()).device
         boxes = self.boxes[self.done : self.done + BATCH]
         clock = Clock(device)
@@ -236,16 +231,27 @@ def fast_rcnn(network: Network, pixels: NDArray[np.uint8], boxes: Float32) -> La
 
 def faster_rcnn(network: Network, pixels: NDArray[np.uint8]) -> Lane:
     """The network's own forward; the regions come from its RPN (Ren et al. 2015)."""
-    module: Any = network.module
-    heads = module.roi_heads
-    parts = {
-        "resize": (module.transform,),
-        "network": (module.backbone,),
-        "proposals": (module.rpn,),
-        "pooling": (heads.box_roi_pool,),
-        "head": (heads.box_head, heads.box_predictor),
+    return _forward(network, pixels, two_stage_parts(network.module))
+
+
+def two_stage_parts(module: nn.Module) -> dict[str, tuple[nn.Module, ...]]:
+    """By stage, the modules of a detector of the R-CNN family whose forwards count for it."""
+    whole: Any = module
+    heads = whole.roi_heads
+    branches = [  # those of masks and keypoints, where it has them
+        (pool, head, predictor)
+        for kind in ("box", "mask", "keypoint")
+        if (pool := getattr(heads, f"{kind}_roi_pool", None)) is not None
+        and (head := getattr(heads, f"{kind}_head", None)) is not None
+        and (predictor := getattr(heads, f"{kind}_predictor", None)) is not None
+    ]
+    return {
+        "resize": (whole.transform,),
+        "network": (whole.backbone,),
+        "proposals": (whole.rpn,),
+        "pooling": tuple(pool for pool, *_ in branches),
+        "head": tuple(part for _, *parts in branches for part in parts),
     }
-    return _forward(network, pixels, parts)
 
 
 def single_stage(network: Network, pixels: NDArray[np.uint8]) -> Lane:
@@ -253,13 +259,19 @@ def single_stage(network: Network, pixels: NDArray[np.uint8]) -> Lane:
 
     What is neither resizing, backbone nor head counts as suppression (decoding is part of it).
     """
+    return _forward(network, pixels, single_stage_parts(network.module))
+
+
+def single_stage_parts(module: nn.Module) -> dict[str, tuple[nn.Module, ...]]:
+    """The same of a single-stage detector."""
     parts: dict[str, tuple[nn.Module, ...]] = {"resize": (), "network": (), "head": ()}
-    for name, part in network.module.named_children():
-        if name == "body":  # of our YOLOs, which call its stages one by one
-            parts["network"] += tuple(part.children())
+    for name, part in module.named_children():
+        if name == "body":  # of our YOLOs, which call its layers and stages one by one
+            for layer in part.children():
+                parts["network"] += tuple(layer.children()) or (layer,)
         else:
             parts[{"transform": "resize", "backbone": "network"}.get(name, "head")] += (part,)
-    return _forward(network, pixels, parts)
+    return parts
 
 
 def two_stage(network: Network) -> bool:
@@ -298,14 +310,10 @@ def median_run(
     Returns:
         The clocks and the result of the median run, and the seconds of every run, ascending.
     """
-    runs: list[tuple[float, int, tuple[Clock, Clock, A]]] = []
+    runs: Runs[tuple[Clock, Clock, A]] = Runs()
     with measuring():
         once()
-        while len(runs) < RUNS:
+        while not runs.enough:
             found = once()
-            total = sum(sum(clock.seconds.values()) for clock in found[:2])
-            runs.append((total, len(runs), found))
-            if len(runs) == 3 and sum(total for total, *_ in runs) > PATIENCE:
-                break
-    runs.sort(key=lambda run: run[:2])
-    return *runs[len(runs) // 2][2], tuple(total for total, *_ in runs)
+            runs.add(sum(sum(clock.seconds.values()) for clock in found[:2]), found)
+    return *runs.median, runs.seconds

@@ -17,6 +17,7 @@ from explorer.core.values import FolderRef
 from explorer.networks import catalog
 from explorer.networks.entry import Entry, WeightsOption
 from explorer.ui.jobs.background import BackgroundJobs, Phase
+from explorer.ui.photos import exporter
 from explorer.ui.results.table import TableWidget
 from explorer.ui.shell.bridge import Bridge, Ready
 from explorer.ui.shell.window import Window
@@ -106,6 +107,8 @@ def test_a_click_on_a_row_opens_its_photo_and_back_leads_here_again(
     window.study.start_with(NetworkSpec("detection"))
     asked(window, voc_set(tmp_path))
     qtbot.waitUntil(lambda: not window.study.running, timeout=WAIT)
+    window.study.set_param("iou", 0.75)
+    window.study.set_param("min_score", 0.25)
     photos = window.results.tab("photos")
     assert isinstance(photos, TableWidget)
     photos.clicked.emit(photos.table_model().index(0, 1))
@@ -116,12 +119,29 @@ def test_a_click_on_a_row_opens_its_photo_and_back_leads_here_again(
     assert study.view is not None
     assert study.view.name == "detections"
     qtbot.waitUntil(lambda: len(study.truth) > 0, timeout=WAIT)
+    shown = (study.params.score, study.params.iou, study.params.classes)
+    assert shown == (0.25, 0.75, ("red",)), "the matches that were counted"
     window.trail.back()
     assert study.view.name == "evaluation"
     assert study.board is not None
     assert not study.running
     assert len(window.jobs.all) == 1, "what was found is kept"
     assert "voc_AP 50.0%" in window.results.summary
+
+
+def test_the_button_saves_a_report(
+    qtbot: QtBot, window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "out.html"
+    monkeypatch.setattr(exporter, "ask_save_place", lambda *_args, **_how: (str(place), ""))
+    window.study.start_with(NetworkSpec("detection"))
+    asked(window, voc_set(tmp_path / "data"))
+    qtbot.waitUntil(lambda: not window.study.running, timeout=WAIT)
+    qtbot.mouseClick(window.inspector.action_buttons.buttons["report"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(place.exists, timeout=WAIT)
+    text = place.read_text(encoding="utf-8")
+    assert "<h2>Errors</h2>" in text
+    assert len(window.jobs.all) == 1, "nothing was evaluated again"
 
 
 def test_data_and_network_that_do_not_fit_are_one_sentence(

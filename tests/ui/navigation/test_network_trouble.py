@@ -9,7 +9,7 @@ import pytest
 
 from explorer.core.network_info import NetworkSpec
 from explorer.core.runner import Failure, State
-from explorer.networks import python_file
+from explorer.networks.external import python_file
 from explorer.ui.board.pinned_result import PinnedResult
 from explorer.ui.navigation.network_trouble import NetworkTrouble
 from explorer.ui.navigation.trail import Trail

@@ -16,7 +16,6 @@ from explorer.core.runner import Failure, State, Update
 from explorer.engine.view import Group, View
 from explorer.ui.panels.explanation import Explanation
 from explorer.ui.panels.inspector import Inspector
-from explorer.ui.panels.progress import duration
 from explorer.ui.widgets.small_widgets import Label
 
 # The offscreen platform has no window manager to tell about sizes and pop-ups, and says so.
@@ -229,20 +228,6 @@ def test_the_explanation_is_as_high_as_its_text(qtbot: QtBot) -> None:
     assert shown.height() > wide
     assert shown.document().size().height() <= shown.height()
     assert "exp(z[k])" in shown.toPlainText()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.0031, "3 ms"),
-        (0.241, "0.24 s"),
-        (12.34, "12.3 s"),
-        (125, "2 min 05 s"),
-        (59.99, "60.0 s"),
-    ],
-)
-def test_durations(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
 
 
 def test_a_long_message_is_not_bold_to_its_end(inspector: Inspector) -> None:

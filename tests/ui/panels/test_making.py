@@ -19,8 +19,9 @@ from explorer.core.settings import Settings
 from explorer.core.step import Step
 from explorer.engine.scene import Scene
 from explorer.engine.view import Action
-from explorer.networks import catalog, timm_models
+from explorer.networks import catalog
 from explorer.networks.entry import Entry
+from explorer.networks.external import timm_models
 from explorer.networks.made import NewNetwork
 from explorer.ui.shell.bridge import Bridge, Ready
 from explorer.ui.shell.window import Window

@@ -66,7 +66,7 @@ def test_a_window_is_the_crop_that_its_cell_names() -> None:
     own = net.module(values[..., top : top + 32, left : left + 32])[0]
     np.testing.assert_allclose(result.cropped[:, row, column], own, rtol=1e-4, atol=1e-5)
     # the photo was enlarged by 64 / 48
-    box = result.window_at(row, column)[0] * 64 / 48
+    box = result.windows.box(row, column)[0] * 64 / 48
     np.testing.assert_allclose(box, [left, top, left + 32, top + 32], rtol=1e-5)
     middle = result.cells.boxes(np.array([[column, row, column + 1, row + 1]], np.float32))[0]
     np.testing.assert_allclose(middle[:2] + middle[2:], (box[:2] + box[2:]) * 48 / 64, rtol=1e-5)
@@ -77,7 +77,7 @@ def test_the_window_under_the_mouse() -> None:
     at = Point(24.0, 24.0)
     board = VIEW.draw(result, Params(at=at))
     window = next(x for x in board.pane("image").layers if isinstance(x, Boxes))
-    assert np.array_equal(window.xyxy, result.window_at(*result.cells.cell(24.0, 24.0)))
+    assert np.array_equal(window.xyxy, result.windows.box(*result.cells.cell(24.0, 24.0)))
     assert "in one pass" in board.pane("image").readout(24.0, 24.0)
     assert board.pane("image").readout(0.0, 0.0) == "no window has its middle here"
 

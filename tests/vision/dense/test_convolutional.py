@@ -14,7 +14,7 @@ from explorer.vision.dense.convolutional import (
     multiply_adds,
     padded_layers,
 )
-from tests.toys import WindowClassifier
+from tests.toys import ToyLocalizer, WindowClassifier
 
 
 def made(make) -> nn.Module:
@@ -43,6 +43,102 @@ def test_without_padding_every_window_has_its_own_score() -> None:
     assert scores.shape == (1, 5, 6, 9)
     assert padded_layers(module) == ()
     torch.testing.assert_close(scores[0], cropwise(module, whole, 30, 4), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layers", "window", "stride"),
+    [
+        ([nn.Conv2d(3, 6, 3), nn.ReLU()], 9, 1),
+        ([nn.Conv2d(3, 6, 3, stride=2), nn.ReLU()], 11, 2),
+        ([nn.Conv2d(3, 6, 5, stride=3), nn.ReLU(), nn.Conv2d(6, 6, 2), nn.ReLU()], 20, 3),
+        ([nn.Conv2d(3, 6, 3), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Conv2d(6, 6, 3, 2)], 21, 4),
+        ([nn.Conv2d(3, 6, 4, stride=4), nn.ReLU(), nn.MaxPool2d(2)], 24, 8),
+    ],
+)
+def test_without_padding_every_stride_gives_the_scores_of_the_crops(
+    layers: list[nn.Module], window: int, stride: int
+) -> None:
+    features = nn.Sequential(*layers)
+    side = features(torch.zeros(1, 3, window, window)).shape[-1]
+    module = made(lambda: nn.Sequential(features, nn.Flatten(), nn.Linear(6 * side * side, 4)))
+    full = convolutionalized(module, picture(window, window))
+    assert full.stride == stride
+    for height, width in ((window, window + 1), (window + 13, 2 * window + 5)):
+        whole = picture(height, width)
+        expected = cropwise(module, whole, window, stride)
+        torch.testing.assert_close(full.scores(whole)[0], expected, rtol=0, atol=1e-4)
+
+
+class Ramp(nn.Module):
+    """The network of OverFeat's figure 5 with weights that only average."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 1, 5, bias=False)
+        self.pool = nn.MaxPool2d(2)
+        self.fc = nn.Linear(25, 1, bias=False)
+        nn.init.constant_(self.conv.weight, 1 / 75)
+        nn.init.constant_(self.fc.weight, 1 / 25)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.pool(self.conv(x)).flatten(1))
+
+
+def test_overfeat_figure_5_by_hand() -> None:
+    """14 pixels give one score, 16 give 2 x 2: of a ramp x + 10 y their values are known.
+
+    The convolution gives the middle of its 5 x 5 pixels, the pooling the last of its 2 x 2 cells,
+    the linear layer the middle of its 5 x 5: x = 2 + 1 + 2 * 2 = 7, and y likewise.
+    """
+    y, x = torch.meshgrid(torch.arange(16.0), torch.arange(16.0), indexing="ij")
+    whole = (x + 10 * y).expand(1, 3, 16, 16)
+    full = convolutionalized(made(Ramp), whole[..., :14, :14])
+    assert (full.window, full.stride, full.side, full.bins) == (14, 2, 5, 5)
+    assert full.sizes(whole[..., :14, :14]) == {"conv": (10, 10), "pool": (5, 5)}
+    assert full.sizes(whole) == {"conv": (12, 12), "pool": (6, 6)}
+    expected = torch.tensor([[77.0, 79.0], [97.0, 99.0]])
+    torch.testing.assert_close(full.scores(whole)[0, 0], expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("finer", [2, 4])
+@pytest.mark.parametrize(("height", "width"), [(30, 31), (37, 50), (43, 32)])
+def test_finer_windows_are_interleaved(finer: int, height: int, width: int) -> None:
+    module, whole = made(WindowClassifier), picture(height, width)
+    full = convolutionalized(module, picture(30, 30))
+    found = full.interleaved(full.scores, whole, finer)[0]
+    expected = cropwise(module, whole, 30, full.stride // finer)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+
+
+def test_cells_of_windows_that_end_outside_the_picture_are_dropped() -> None:
+    """A convolution of stride 2 with padding makes 5 cells of 9 pixels, of 8 it makes 4."""
+    features = nn.Sequential(nn.Conv2d(3, 4, 3, 2, padding=1), nn.ReLU())
+    module = made(lambda: nn.Sequential(features, nn.Flatten(), nn.Linear(64, 2)))
+    full = convolutionalized(module, picture(8, 8))
+    assert full.maps(picture(9, 13)).shape[-2:] == (5, 7)
+    assert full.scores(picture(9, 13)).shape[-2:] == (1, 3)
+
+
+@pytest.mark.parametrize(
+    "make", [WindowClassifier, lambda: mini_resnet(5)], ids=["after", "before a pooling"]
+)
+def test_scores_of_crops_are_the_networks_own_and_their_maps_too(make) -> None:
+    module = made(make)
+    full = convolutionalized(module, picture(32, 32))
+    crops = torch.cat([picture(32, 32), picture(32, 32).flip(-1)])
+    scores, maps = full.crop_scores(crops)
+    assert torch.equal(scores, module(crops))
+    assert torch.equal(maps, full.maps(crops))
+    assert not any(child._forward_hooks or child._forward_pre_hooks for child in module.modules())
+
+
+def test_a_part_that_makes_no_scores_stands_apart() -> None:
+    localizer = made(ToyLocalizer)
+    full = convolutionalized(localizer, picture(32, 32), apart="head")
+    own = localizer(picture(32, 32))["logits"]
+    torch.testing.assert_close(full.scores(picture(32, 32))[..., 0, 0], own)
+    with pytest.raises(ExplorerError, match="cannot be made fully convolutional"):
+        convolutionalized(localizer, picture(32, 32))
 
 
 def test_padding_makes_a_difference() -> None:

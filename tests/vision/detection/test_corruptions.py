@@ -23,7 +23,13 @@ def test_every_strength_gives_a_photo(name: str) -> None:
         assert changed.pixels.dtype == np.uint8
         assert changed.pixels.flags.c_contiguous
         assert not np.array_equal(changed.pixels, pixels)
-        if name != "rotation":
+        if name == "scale":
+            assert changed.pixels.shape[1] == round(80 * strength / 100)
+            boxes = np.array([[8, 12, 40, 30]], np.float32)
+            smaller = boxes * np.float32(strength / 100)
+            np.testing.assert_allclose(changed.back(smaller), boxes, rtol=0.02)
+            assert changed.visible(boxes).all()
+        elif name != "rotation":
             assert changed.pixels.shape == pixels.shape
             boxes = np.array([[1, 2, 30, 40]], np.float32)
             np.testing.assert_array_equal(changed.back(boxes), boxes)
@@ -73,6 +79,16 @@ def test_a_box_in_a_lost_corner_is_not_visible() -> None:
     turned = rotated(np.zeros((90, 160, 3), np.uint8), 20.0)
     boxes = np.array([[0, 0, 8, 8], [70, 40, 90, 50]], np.float32)
     assert turned.visible(boxes).tolist() == [False, True]
+
+
+def test_a_photo_that_was_made_smaller_first_gets_its_own_boxes() -> None:
+    turned = rotated(spot(120, 160, 100, 50), 5.0)
+    box = np.array([[80, 40, 110, 60]], np.float32)
+    large = turned.of_larger(0.5, 0.25)  # the photo has 320 x 480 pixels
+    np.testing.assert_allclose(
+        large.back(box), turned.back(box) * np.array([2, 4, 2, 4]), rtol=1e-5
+    )
+    assert large.visible(np.array([[150, 150, 170, 170]], np.float32)).all()
 
 
 def test_brightness_is_a_share() -> None:

@@ -60,6 +60,15 @@ def test_a_region_fills_the_square_but_for_its_context() -> None:
     assert white[18:209, 18:209].all()  # the very corners are mixed from four sides
 
 
+def test_the_context_is_that_of_the_paper() -> None:
+    # at a scale of 1 a region of 227 - 2 * 16 pixels has 16 pixels around it
+    boxes = torch.tensor([[100.0, 50, 295, 245], [0, 0, 390, 39]])
+    around = rcnn.with_context(boxes)
+    assert around[0].tolist() == pytest.approx([84, 34, 311, 261])
+    sides = around[1, 2:] - around[1, :2]
+    assert sides.tolist() == pytest.approx([390 * 227 / 195, 39 * 227 / 195], rel=1e-6)
+
+
 def test_a_region_is_stretched() -> None:
     pixels = np.zeros((60, 60, 3), np.uint8)
     pixels[20:30, 10:50] = 255
@@ -117,6 +126,7 @@ def test_every_class_moves_the_box_its_own_way() -> None:
     boxes[1] += 100
     found = rcnn.refined(own, seen, boxes)
     assert found.shape == (2, C, 4)
+    assert np.array_equal(rcnn.deltas(own, seen), np.stack([bias, bias]))
     assert found[0, :2].tolist() == pytest.approx(np.array([[10, 10, 30, 20], [10, 10, 50, 20]]))
     assert np.allclose(found[1], found[0] + 100)
 

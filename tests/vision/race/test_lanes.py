@@ -16,7 +16,13 @@ from explorer.vision.pipelines import rcnn, sppnet
 from explorer.vision.race import lanes
 from explorer.vision.race.clock import Clock
 from explorer.vision.race.lanes import Lane, WarpedRegions
-from tests.toys import hook_count, make_network, tiny_faster_rcnn, toy_image
+from tests.toys import (
+    hook_count,
+    make_network,
+    tiny_faster_rcnn,
+    tiny_mask_rcnn,
+    toy_image,
+)
 from tests.vision.pipelines.test_rcnn import parts
 
 if TYPE_CHECKING:
@@ -173,3 +179,27 @@ def test_the_spread_grows_with_the_seconds() -> None:
     assert lane.spread(4) == (2.0, 6.0)
     assert lane.spread(10) == (4.0, 12.0)
     assert lanes.Lane({}, {"head": 1.0}, 4).spread(4) == ()
+
+
+def test_every_layer_of_the_body_counts_for_the_network_stage() -> None:
+    network = single("yolo")
+    parts = lanes.single_stage_parts(network.module)
+    called: set[int] = set()
+    modules = [module for stage in parts.values() for module in stage]
+    handles = [m.register_forward_hook(lambda m, *_: called.add(id(m))) for m in modules]
+    with torch.no_grad():
+        network.module([network.preprocess(PIXELS)[0]])
+    for handle in handles:
+        handle.remove()
+    assert {id(module) for module in parts["network"]} <= called
+    inside = {id(m) for part in modules for m in part.modules()}
+    weighted = [m for m in network.module.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert {id(module) for module in weighted} <= inside
+
+
+def test_the_branches_of_masks_count_for_the_head() -> None:
+    module = tiny_mask_rcnn()
+    parts = lanes.two_stage_parts(module)
+    assert module.roi_heads.mask_head in parts["head"]
+    assert module.roi_heads.mask_roi_pool in parts["pooling"]
+    assert len(lanes.two_stage_parts(tiny_faster_rcnn())["head"]) == 2

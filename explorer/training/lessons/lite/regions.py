@@ -41,6 +41,7 @@ from explorer.vision.pipelines.rcnn import (
     RegionNetwork,
     region_network,
 )
+from explorer.vision.pipelines.region_roles import BACKGROUND, NEAR, NORM, POSITIVE, norm_scale
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,23 +75,14 @@ MOST = 200
 FLOOR = -1.5
 """The smallest margin that is measured: an average precision asks for the unsure ones too."""
 
-POSITIVE = 0.5
-"""A region with this IoU with an object is one of its class in the fine-tuning (section 2.3)."""
-
 UNSURE = 0.4
 """A region with this overlap with an unknown region is dropped."""
-
-BACKGROUND, NEAR = 0.3, 0.6
-"""A region is a negative of a class under the one IoU with all its objects; it teaches the
-regressor from the other on (as in the paper)."""
 
 ALPHA = 1000.0
 """Of the ridge regression, as in the paper."""
 
 COST = 0.001
 """C of the SVMs, as in the paper, on vectors whose mean norm is NORM."""
-
-NORM = 20.0
 
 STEPS, POSITIVES, NEGATIVES = 500, 32, 96
 """Of the fine-tuning, and the regions in a step (section 2.3)."""
@@ -281,7 +273,7 @@ def svms(examples: Examples, vectors: Float32, classes: int) -> tuple[Float32, F
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
-    scale = NORM / float(np.linalg.norm(vectors, axis=1).mean())
+    scale = norm_scale(vectors)
     vector = vectors * np.float32(scale)
     weight = np.zeros((classes, vector.shape[1]), np.float32)
     bias = np.full(classes, -1.0, np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 
 from explorer.core.layers import Boxes, Heat, Pane, Text
 from explorer.views.classic.dpm.panes import part_colors
-from explorer.views.shared.hog_glyphs import bin_angles, glyph_heat, glyph_scale
+from explorer.views.shared.hog.glyphs import bin_angles, glyph_heat, glyph_scale
 from explorer.vision.dpm.features import SECTORS
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from explorer.views.classic.dpm.drawings import directions
 from explorer.views.classic.dpm.panes import part_colors, root_extent, span
 from explorer.views.shared.anchors import WHITE, same
 from explorer.views.shared.common import size_of
-from explorer.views.shared.hog_glyphs import bin_angles, glyph_heat
+from explorer.views.shared.hog.glyphs import bin_angles, glyph_heat
 from explorer.vision.dpm.features import SECTORS
 from explorer.vision.features.mosaics import Tiling
 

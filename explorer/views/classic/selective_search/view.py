@@ -79,7 +79,7 @@ $$ D_{ab} \le \min \left( I_a + \frac{k}{|a|}, \; I_b + \frac{k}{|b|} \right) $$
 A larger $k$ makes larger superpixels.
 
 **Proposals.** One hierarchy misses objects that its color space does not separate, so *fast* builds
-12 (the paper: 8) and *quality* 80, with different color spaces, $k$ and terms. Their boxes are
+8 and *quality* 80, as in the paper, with different color spaces, $k$ and terms. Their boxes are
 ranked by the position of the region, counted from the top of its hierarchy, times a random number.
 Draw or load ground truth to see which of your objects the first boxes find, and how many boxes are
 needed.
@@ -137,7 +137,7 @@ class Params:
     )  # fmt: skip
     mode: str = param(
         ONE_TREE, "Hierarchies",
-        "The hierarchy shown, 12 of them (fast), or the 80 of the paper's quality mode.",
+        "The hierarchy shown, the 8 of the paper's fast mode, or the 80 of its quality mode.",
         choices=(ONE_TREE, "fast", "quality"),
     )  # fmt: skip
     shown: str = param(

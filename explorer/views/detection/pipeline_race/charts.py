@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from explorer.core.layers import Curve, Plot, Table
 from explorer.vision.race.clock import STAGES
+from explorer.vision.race.published import PIPELINES, REAL_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,22 +27,17 @@ COLORS: dict[str, Color] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A paper's own results: seconds per photo, mAP on VOC 2007 in per cent, where they stand."""
-
-    seconds: float
-    voc_map: float
-    source: str
-
-
+YOLO = next(row for row in REAL_TIME if row.name == "YOLO")
 PAPERS = {
-    "R-CNN": Published(47.0, 66.0, "Girshick 2015, tables 1 and 4: VGG16, K40, no search"),
-    "SPP-net": Published(2.3, 63.1, "Girshick 2015, tables 1 and 4: VGG16, K40, no search"),
-    "Fast R-CNN": Published(0.32, 66.9, "Girshick 2015, tables 1 and 4: VGG16, K40, no search"),
-    "Faster R-CNN": Published(0.198, 69.9, "Ren et al. 2015, tables 3 and 5: VGG16, K40"),
-    "Single-stage": Published(0.022, 63.4, "Redmon et al. 2016, table 1: YOLO, Titan X"),
-}
+    **{
+        row.name: (row.own_seconds, row.voc_map, f"{row.source}: VGG16, {row.hardware}")
+        for row in PIPELINES
+    },
+    "Single-stage": (
+        round(1 / YOLO.fps, 3), YOLO.voc_map, f"{YOLO.source}: YOLO, {YOLO.hardware}"
+    ),
+}  # fmt: skip
+"""The papers' seconds for a photo without the search, mAP on VOC 2007 in percent, and sources."""
 
 
 def needs_proposals(lane: Lane) -> bool:
@@ -147,14 +142,14 @@ def paper_table(lanes: Mapping[str, Lane], count: int) -> Table:
     """The papers' seconds beside those of this photo; neither counts the search."""
     slowest = lanes.get("R-CNN")
     rows: list[tuple[str | int | float, ...]] = []
-    for name, paper in PAPERS.items():
+    for name, (own_seconds, voc_map, source) in PAPERS.items():
         here: tuple[str | float, ...] = ("", "")
         if name in lanes:
             seconds = lanes[name].seconds(count)
             faster = slowest.seconds(count) / seconds if slowest is not None and seconds else 0.0
             here = (float(f"{seconds:.3g}"), _times(faster) if faster else "")
-        times = _times(PAPERS["R-CNN"].seconds / paper.seconds)
-        rows.append((name, paper.seconds, times, *here, paper.voc_map, paper.source))
+        times = _times(PAPERS["R-CNN"][0] / own_seconds)
+        rows.append((name, own_seconds, times, *here, voc_map, source))
     return Table(
         "papers",
         ("method", "paper, s", "speed-up", "here, s", "speed-up here", "mAP", "source"),

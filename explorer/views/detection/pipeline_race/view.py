@@ -25,7 +25,8 @@ from explorer.views.detection.pipeline_race.charts import (
 from explorer.views.shared.anchors import BLUE, same
 from explorer.views.shared.common import class_name, photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.vision.classic.proposals import METHODS, propose
+from explorer.views.shared.regions.rcnn import MOST, shipped_rcnn
+from explorer.vision.proposals.methods import METHODS, propose
 from explorer.vision.race.candidates import first
 from explorer.vision.race.feature_cache import FeatureCache
 from explorer.vision.race.lanes import (
@@ -44,7 +45,6 @@ from explorer.vision.race.networks import (
     SINGLE_STAGE,
     TWO_STAGE,
     has_proposals,
-    region_svms,
 )
 
 if TYPE_CHECKING:
@@ -102,9 +102,6 @@ Ren et al. 2015, *Faster R-CNN*; Redmon et al. 2016, *YOLO*; Liu et al. 2016, *S
 """
 
 RCNN_LANE, SPP, FAST, FASTER, SINGLE = LANES
-MOST = 2000
-"""Proposals, as in the papers."""
-
 FIRST = 2 * BATCH
 """Regions that R-CNN is always measured on, to predict the rest."""
 
@@ -201,11 +198,7 @@ class Result:
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     result = Result(photo_of(scene), np.zeros((0, 4), np.float32))
-    body = scene.network_of(BODY)
-    own = None
-    if not body.info.untrained:
-        module: Any = body.module
-        own = scene.memo("region SVMs", lambda: region_svms(module))
+    own = shipped_rcnn(scene)
     pair, single = scene.network, scene.network
     if _two_stage(scene.network.info):
         single = scene.network_of(params.single_stage)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Curve, Plot, Table
-from explorer.views.shared.proposals import ALL_RPN, NAMES, RPN
+from explorer.views.shared.regions.proposals import COLORS
 from explorer.vision.detection.recall import (
     average_recall,
     covered,
@@ -21,30 +21,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Color, Float32
-    from explorer.vision.classic.proposals import Proposals
+    from explorer.core.layers import Float32
+    from explorer.vision.proposals.methods import Proposals
 
 COUNTS = (100, 1000, 2000)
 """Numbers of boxes at which the table has the average recall."""
 
 IOUS = np.linspace(0.5, 1.0, 101)
-
-COLORS: dict[str, Color] = {
-    "selective search": (245, 130, 20),
-    "selective search (quality)": (170, 80, 30),
-    "selective search (single)": (250, 190, 110),
-    "Edge Boxes": (0, 175, 205),
-    "objectness": (225, 60, 130),
-    "Felzenszwalb": (50, 150, 70),
-    "SLIC": (130, 205, 70),
-    "sliding window": (128, 132, 140),
-    "k-means boxes": (150, 140, 60),
-    "Gaussian": (215, 195, 40),
-    "uniform": (185, 165, 150),
-    RPN: (70, 105, 245),
-    ALL_RPN: (150, 175, 255),
-}
-assert set(COLORS) == set(NAMES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,45 +10,23 @@ import numpy as np
 from explorer.core.layers import Board, Boxes, Curve, Pane, Picture, Plot, Table
 from explorer.core.listing import quantity
 from explorer.core.step import Step
-from explorer.engine.scene import Scene
-from explorer.images.image import from_array
-from explorer.views.detection.recall_lab.charts import COLORS
 from explorer.views.shared.anchors import shades
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.views.shared.proposals import NAMES, headed, proposals_of
-from explorer.vision.classic.proposals import METHODS
+from explorer.views.shared.regions.proposals import COLORS, NAMES, headed
+from explorer.views.shared.regions.repeatability import Again, again, changed_photos
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.detection.corruptions import CHANGES
-from explorer.vision.detection.recall import recall_by_iou, repeatability, repeated
+from explorer.vision.detection.recall import recall_by_iou
+from explorer.vision.proposals.methods import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from explorer.core.layers import Float32, Layer, UInt8
-    from explorer.vision.detection.corruptions import Changed
-
-MOST = 1000
-"""Boxes that are compared, as in the paper."""
+    from explorer.core.layers import Layer
+    from explorer.engine.scene import Scene
 
 IOUS = np.linspace(0.0, 1.0, 51)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Again:
-    """One method at one strength: boxes in the photo's pixels.
-
-    Attributes:
-        first: (N, 4), those of the photo as it is whose place the changed photo shows.
-        boxes: (M, 4), those of the changed photo, brought back.
-        best: (N,), the highest IoU of each of `first` with them.
-        score: The repeatability.
-    """
-
-    first: Float32
-    boxes: Float32
-    best: Float32
-    score: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +54,7 @@ def repeat(
 ) -> Generator[Step[Any], Any, None]:
     """A step for every method and strength; each carries all that is known so far."""
     photo = photo_of(scene)
-    changed = scene.memo(("changed", change), lambda: _changed(scene.image.pixels, change))
+    changed = changed_photos(scene, change)
     pictures = tuple(Picture(part.pixels, name="changed photo") for part in changed)
     runs: dict[str, tuple[Again, ...]] = {}
     total, done = len(names) * len(changed), 0
@@ -87,28 +65,11 @@ def repeat(
 
     yield Step(result(), 0, total, names[0] if names else "")
     for name in names:
-        for number, part in enumerate(changed):
-            key = ("again", change, number, name, most)
-            found = scene.memo(key, lambda: _again(scene, part, name, number, most))  # noqa: B023
+        for number in range(len(changed)):
+            found = again(scene, name, change, number, most)
             runs[name] = (*runs.get(name, ()), found)
             done += 1
             yield Step(result(), done, total, name)
-
-
-def _changed(pixels: UInt8, change: str) -> tuple[Changed, ...]:
-    kind = CHANGES[change]
-    return tuple(kind.make(pixels, strength) for strength in kind.strengths)
-
-
-def _again(scene: Scene, part: Changed, name: str, number: int, most: int) -> Again:
-    count = min(most, MOST)
-    first = proposals_of(scene, name, most).boxes[:count]
-    first = first[part.visible(first)]
-    # New random boxes: a method that draws them is no more repeatable than that.
-    other = Scene(scene.network, from_array(part.pixels, "changed"), scene.seed + 1 + number)
-    boxes = part.back(proposals_of(other, name, most).boxes[:count])
-    best = repeated(first, boxes)
-    return Again(first, boxes, best, repeatability(first, best))
 
 
 def repeat_board(result: RepeatResult, strength: int, top: int, of: str) -> Board:

@@ -28,7 +28,7 @@ from explorer.views.detection.recall_lab.repeatability import RepeatResult, repe
 from explorer.views.shared.anchors import passed_layer, passed_words, truth_boxes
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.views.shared.proposals import (
+from explorer.views.shared.regions.proposals import (
     ALL_RPN,
     NAMES,
     RPN,
@@ -39,10 +39,10 @@ from explorer.views.shared.proposals import (
     readout,
     truth_layers,
 )
-from explorer.vision.classic.proposals import METHODS
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.detection.corruptions import CHANGES
 from explorer.vision.detection.recall import average_recall
+from explorer.vision.proposals.methods import METHODS
 from explorer.vision.trace import TwoStage
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
-    from explorer.vision.classic.proposals import Proposals
+    from explorer.vision.proposals.methods import Proposals
 
 EXPLANATION = r"""
 An object that the proposals miss cannot be detected by the stages after them. Proposals are
@@ -79,10 +79,11 @@ tells little about a method, so compare on several. Objects marked as difficult 
 count.
 
 **Repeatability.** A detector is easier to train with proposals that do not change when the photo
-changes slightly. The photo is blurred, rotated, compressed or brightened; every method proposes
-again; the boxes are mapped back and compared with those of the original photo. With $o_b$ for the
-highest IoU of box $b$ of the original photo with one of the new boxes, repeatability is the area
-under the fraction of boxes with $o_b \ge t$, over $t$ from 0 to 1. That area is the mean of $o_b$:
+changes slightly. The photo is made smaller, blurred, rotated, compressed or brightened; every
+method proposes again; the boxes are mapped back and compared with those of the original photo. With
+$o_b$ for the highest IoU of box $b$ of the original photo with one of the new boxes, repeatability
+is the area under the fraction of boxes with $o_b \ge t$, over $t$ from 0 to 1. That area is the
+mean of $o_b$:
 
 $$ R = \frac{1}{B} \sum_b o_b $$
 

@@ -23,10 +23,11 @@ from explorer.core.layers import (
 )
 from explorer.evaluation.keypoints.skeletons import PCK
 from explorer.evaluation.measures import BoxMeasures, LabelMeasures, PixelMeasures, PoseMeasures
+from explorer.views.evaluation.evaluation.errors import detectors, impact_plot, number_of
 from explorer.views.shared.common import class_name, color
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -71,23 +72,26 @@ class Matrix:
     unit: str
 
 
-def confusion(report: Report, min_score: float) -> Matrix:
+def confusion(report: Report, min_score: float, iou: float) -> Matrix:
     """The confusion matrix of a report of any task; empty while there is none.
 
     Args:
         report: What was found so far.
         min_score: Of detections that count.
+        iou: From which a detection matches an object.
     """
     classes = report.info.classes if report.info is not None else ()
-    return _matrix(report.measures, classes, min_score)
+    return _matrix(report.measures, classes, min_score, iou)
 
 
 @lru_cache(maxsize=4)
-def _matrix(measures: Measures | None, classes: tuple[str, ...], min_score: float) -> Matrix:
+def _matrix(
+    measures: Measures | None, classes: tuple[str, ...], min_score: float, iou: float
+) -> Matrix:
     if isinstance(measures, BoxMeasures):
         most = max(measures.label.max(initial=0), measures.object_label.max(initial=0)) + 1
         count = max(len(classes), int(most))
-        counts, unit = measures.confusion(count, min_score), "detections"
+        counts, unit = measures.confusion(count, min_score, iou), "detections"
     elif isinstance(measures, LabelMeasures):
         count = max(len(classes), int(measures.predicted.max(initial=0)) + 1)
         counts, unit = measures.confusion(count), "photos"
@@ -207,21 +211,24 @@ def confusions(matrix: Matrix) -> Table:
 # -- curves
 
 
-def plots(report: Report, min_score: float, label: int | None) -> tuple[Plot, ...]:
+def plots(report: Report, min_score: float, iou: float, label: int | None) -> tuple[Plot, ...]:
     """The curves of a detector, else the classes as bars with the worst first.
 
     Args:
         report: What was found so far.
         min_score: Where the marker stands.
+        iou: From which a detection matches an object.
         label: The class whose curves are drawn; None = several, and all detections together.
     """
     measures = report.measures
     if isinstance(measures, BoxMeasures):
-        curves = (
-            _precision_recall(report, measures, label),
-            _threshold(measures, min_score, label),
+        cost = impact_plot(report)
+        return (
+            _precision_recall(report, measures, iou, label),
+            _threshold(measures, min_score, iou, label),
+            *(() if cost is None else (cost,)),
+            *_of_keypoints(measures.keypoints),
         )
-        return *curves, *_of_keypoints(measures.keypoints)
     if isinstance(measures, PoseMeasures):
         return _of_keypoints(measures.keypoints)
     key = "IoU" if isinstance(measures, PixelMeasures) else "top1"
@@ -293,24 +300,53 @@ def _by_keypoint(errors: KeypointErrors) -> Plot:
     return Plot("by_keypoint", f"PCK@{PCK} by keypoint", bars=bars, bar_range=(0.0, 1.0))
 
 
-def _precision_recall(report: Report, measures: BoxMeasures, label: int | None) -> Plot:
-    classes = report.info.classes if report.info is not None else ()
+def _precision_recall(report: Report, measures: BoxMeasures, iou: float, label: int | None) -> Plot:
+    both = detectors(report)
+    if len(both) > 1:
+        curves, more = _of_both(report, both, iou, label), ""
+    else:
+        frequent = by_frequency(measures)
+        wanted = frequent[:MOST_CURVES] if label is None else [label]
+        curves = class_curves(report, measures, iou, wanted)
+        cut = label is None and len(frequent) > MOST_CURVES
+        more = f" ({MOST_CURVES} most frequent classes)" if cut else ""
+    return Plot("precision_recall", f"Precision and recall at IoU {iou:.2f}{more}", "recall",
+                "precision", curves)  # fmt: skip
+
+
+def by_frequency(measures: BoxMeasures) -> list[int]:
+    """The classes with an object, that with most of them first."""
     labels, counts = np.unique(measures.object_label, return_counts=True)
-    frequent = labels[np.argsort(-counts, kind="stable")][:MOST_CURVES]
-    wanted = [int(k) for k in frequent] if label is None else [label]
-    shades = label_colors(np.array(wanted, np.int64))
+    found: list[int] = labels[np.argsort(-counts, kind="stable")].tolist()
+    return found
+
+
+def class_curves(
+    report: Report, measures: BoxMeasures, iou: float, wanted: Sequence[int]
+) -> tuple[Curve, ...]:
+    """Precision over recall of each class in `wanted`."""
+    classes = report.info.classes if report.info is not None else ()
     curves = []
-    for k, shade in zip(wanted, shades, strict=True):
-        recall, precision, _ = _points(measures, k)
+    for k, shade in zip(wanted, label_colors(np.array(wanted, np.int64)), strict=True):
+        recall, precision, _ = _points(measures, k, iou)
         curves.append(Curve(recall, precision, class_name(classes, k), color(shade)))
-    more = f", the {MOST_CURVES} most frequent classes" if label is None else ""
-    more = more if len(labels) > MOST_CURVES else ""
-    return Plot("precision_recall", f"Precision and recall at IoU 0.5{more}", "recall", "precision",
-                tuple(curves))  # fmt: skip
+    return tuple(curves)
 
 
-def _threshold(measures: BoxMeasures, min_score: float, label: int | None) -> Plot:
-    recall, precision, score = _points(measures, label)
+def _of_both(
+    report: Report, both: Sequence[tuple[Report, BoxMeasures]], iou: float, label: int | None
+) -> tuple[Curve, ...]:
+    """A curve for each of two detectors: of one class, or of all detections together."""
+    curves = []
+    for (one, measures), shade in zip(both, class_colors(len(both)), strict=True):
+        own = None if label is None else number_of(one, report, label)
+        recall, precision, _ = _points(measures, own, iou)
+        curves.append(Curve(recall, precision, one.title, color(shade)))
+    return tuple(curves)
+
+
+def _threshold(measures: BoxMeasures, min_score: float, iou: float, label: int | None) -> Plot:
+    recall, precision, score = _points(measures, label, iou)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     shades = class_colors(3)
     curves = tuple(
@@ -325,9 +361,9 @@ def _threshold(measures: BoxMeasures, min_score: float, label: int | None) -> Pl
 
 
 @lru_cache(maxsize=32)
-def _points(measures: BoxMeasures, label: int | None) -> tuple[Floats, Floats, Floats]:
+def _points(measures: BoxMeasures, label: int | None, iou: float) -> tuple[Floats, Floats, Floats]:
     """A curve with as many points as are visible."""
-    curve = measures.curve(label)
+    curve = measures.curve(label, iou)
     count = len(curve[0])
     if count <= MOST_POINTS:
         return curve

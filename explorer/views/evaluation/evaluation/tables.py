@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from explorer.core.layers import Table
+from explorer.evaluation.errors import KINDS
 from explorer.evaluation.keypoints.skeletons import PCK
+from explorer.evaluation.matching import NO_THING, canonical
 from explorer.evaluation.measures import BoxMeasures, LabelMeasures, PixelMeasures, PoseMeasures
 from explorer.evaluation.report import FIGURES
 from explorer.views.shared.common import class_name
@@ -30,22 +33,28 @@ OPENED_WITH = {
 
 
 def figures_table(report: Report) -> Table:
-    """The metrics with their meanings."""
-    rows = tuple((key, value, FIGURES[key]) for key, value in report.figures.items())
-    return Table("figures", ("metric", "value", "meaning"), rows, title="Metrics")
+    """The metrics with their meanings, of both networks where two are compared."""
+    others = [] if report.other is None else [report.other]
+    columns = (report.title, *(other.title for other in others)) if others else ("value",)
+    rows = tuple(
+        (key, value, *(other.figures.get(key, "") for other in others), FIGURES[key])
+        for key, value in report.figures.items()
+    )
+    return Table("figures", ("metric", *columns, "meaning"), rows, title="Metrics")
 
 
-def photos_table(report: Report, min_score: float, label: int | None) -> Table:
+def photos_table(report: Report, min_score: float, iou: float, label: int | None) -> Table:
     """The photos, the worst first.
 
     Args:
         report: Of any task.
         min_score: Of detections that count.
+        iou: From which a detection matches an object.
         label: Only what concerns this class; None = all of them.
     """
     measures = report.measures
     if isinstance(measures, BoxMeasures):
-        return _of_boxes(report, measures, min_score, label)
+        return _of_boxes(report, measures, min_score, iou, label)
     if isinstance(measures, LabelMeasures):
         return _of_labels(report, measures)
     if isinstance(measures, PixelMeasures):
@@ -66,11 +75,31 @@ def _of_poses(report: Report, measures: PoseMeasures) -> Table:
     return _table(report, ("mean error in torsos", f"within {PCK}"), rows)
 
 
-def _of_boxes(report: Report, measures: BoxMeasures, min_score: float, label: int | None) -> Table:
-    counts = measures.by_photo(min_score, label)
+def _of_boxes(
+    report: Report, measures: BoxMeasures, min_score: float, iou: float, label: int | None
+) -> Table:
+    counts = measures.by_photo(min_score, label, iou)
+    errors = measures.errors_by_photo(min_score, label)
     order = sorted(counts, key=lambda k: (-counts[k][2] - counts[k][1], -counts[k][2], k))
-    rows = [(k, (counts[k][2], counts[k][1], counts[k][0])) for k in order]
-    return _table(report, ("FN", "FP", "TP"), rows)
+    rows = [
+        (k, (sum(counts[k][1:]), counts[k][2], counts[k][1], counts[k][0], *errors[k].tolist()))
+        for k in order
+    ]
+    table = _table(report, ("errors", "FN", "FP", "TP", *KINDS), rows)
+    return replace(table, photos_params=_shown(report, min_score, iou, label))
+
+
+def _shown(report: Report, min_score: float, iou: float, label: int | None) -> dict[str, object]:
+    """What a photo is opened with, so that it shows the matches that were counted."""
+    classes: tuple[str, ...] = ()
+    if report.info is not None:
+        names = report.info.classes
+        things = {name for name in names if canonical(name) not in NO_THING}
+        if label is not None:
+            classes = (names[label],)
+        elif things - set(report.matched.values()):
+            classes = tuple(name for name in names if name in set(report.matched.values()))
+    return {"score": min_score, "iou": iou, "classes": classes}
 
 
 def _of_labels(report: Report, measures: LabelMeasures) -> Table:

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError, Incomplete
-from explorer.core.layers import Board
+from explorer.core.layers import Board, Plot
+from explorer.core.network_info import NetworkSpec
 from explorer.core.params import Effect, param
-from explorer.core.values import FolderRef
-from explorer.engine.view import BackgroundJob, Group, Needs, View
+from explorer.core.values import FolderRef, NetworkRef
+from explorer.engine.view import Action, BackgroundJob, Group, Needs, View
 from explorer.evaluation.background import KIND, params_of, wish_of
 from explorer.evaluation.datasets import open_source
+from explorer.evaluation.measures import MATCH_IOU, BoxMeasures
 from explorer.evaluation.report import counted, sentences
-from explorer.evaluation.run import Wish, evaluate
+from explorer.evaluation.run import Wish, compare
 from explorer.views.evaluation.evaluation import charts
+from explorer.views.evaluation.evaluation.errors import (
+    against,
+    errors_table,
+    pies_pane,
+    sizes_table,
+)
 from explorer.views.evaluation.evaluation.tables import figures_table, photos_table
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from explorer.core.network_info import NetworkInfo, NetworkSpec
+    from explorer.core.layers import Pane
+    from explorer.core.network_info import NetworkInfo
     from explorer.core.step import Step
     from explorer.engine.scene import Scene
     from explorer.evaluation.report import Report
@@ -41,6 +50,8 @@ $$ \mathrm{precision} = \frac{TP}{TP + FP} $$
 
 $$ \mathrm{recall} = \frac{TP}{TP + FN} $$
 
+The IoU threshold can be moved: it changes TP, FP and FN, the curves and the confusion matrix.
+
 **Average precision** is the area under the curve of precision over recall. With $p_k$ and $r_k$ for
 precision and recall after the first $k$ detections, and $r_0 = 0$,
 
@@ -48,7 +59,28 @@ $$ AP = \sum_k \, (r_k - r_{k-1}) \, \max_{j \ge k} \, p_j $$
 
 The maximum makes precision fall monotonically. `voc_AP` is this area at an IoU of 0.5. `AP` is
 COCO's: the mean over ten IoU thresholds from 0.5 to 0.95, each curve sampled at 101 recalls, where
-a detection may match any unmatched object. Both are means over the classes.
+a detection may match any unmatched object. Both are means over the classes. `voc_AP_11`, in use
+before 2010, is the mean of the precision at the recalls 0, 0.1 … 1. `AR` is the recall with at most
+100 detections of a class in each photo, mean over the same IoU thresholds, `AR1` and `AR10` that
+with 1 and 10. `AP_small` and the like count objects by the area that the data set gives them.
+
+**Error types** (TIDE). A false positive has exactly one:
+
+| type | IoU with objects |
+| --- | --- |
+| Loc | of its class, 0.1 to 0.5 |
+| Cls | of another class, 0.5 or more |
+| Dupe | of its class, 0.5 or more, but matched already |
+| Bkg | with any, at most 0.1 |
+| Both | everything else |
+
+Miss is an object that no detection matches, nor would without its error. *dAP* is by how much the
+AP at an IoU of 0.5 rises if all errors of a type are fixed: a Loc or Cls error becomes a match, the
+others are removed. It uses all detections; the numbers are those at the score threshold.
+
+**The pie chart** shows the highest-scoring detections of each class, as many as it has objects
+(Hoiem et al. 2012). With *Compare with*, a second network has its own beside it: Redmon et al. 2016
+found so that YOLO makes fewer background errors than Fast R-CNN, and more localization errors.
 
 **Instance masks.** For a network with masks and a data set with outlines (COCO's polygons or run
 lengths), `mask_AP` and its relatives are the same metrics with the IoU of the masks' pixels in the
@@ -79,20 +111,25 @@ the photo's diagonal of the true one, recall the reverse, and $F = 2PR / (P + R)
 over the photos with the class, and over the classes.
 
 **Confusion matrix.** The row is the true class, the column the predicted one; what lies off the
-diagonal is wrong. For detections the last row and column stand for the background: objects without
-a detection, and detections without an object.
+diagonal is wrong. Detections are matched whatever their class. For them the last row and column
+stand for the background: objects without a detection, and detections without an object.
 
-**Worst photos first.** Click a row to see the photo with the network's prediction.
+**Worst photos first.** Click a row to see the photo with the network's prediction, for a detector
+with its matches at the same thresholds; click a column to sort by it. Detections of classes that
+the data set does not have are not counted.
 
 **Sources.** Everingham et al. 2010, *The Pascal Visual Object Classes Challenge*, section 4.2 (the
-whole area since VOC 2010); Lin et al. 2014, *Microsoft COCO*; Yang and Ramanan 2013, *Articulated
-Human Detection with Flexible Mixtures of Parts*, section 8 (PCK); Russakovsky et al. 2015,
-*ImageNet Large Scale Visual Recognition Challenge*, section 4; Long, Shelhamer and Darrell 2015,
-*Fully Convolutional Networks*, section 5; Csurka et al. 2013, *What is a good evaluation measure
-for semantic segmentation?*, section 2.
+whole area since VOC 2010); Lin et al. 2014, *Microsoft COCO*; Bolya et al. 2020, *TIDE: A General
+Toolbox for Identifying Object Detection Errors*, section 2; Hoiem et al. 2012, *Diagnosing Error in
+Object Detectors*; Redmon et al. 2016, *You Only Look Once*, section 4.2 (figure 4); Yang and
+Ramanan 2013, *Articulated Human Detection with Flexible Mixtures of Parts*, section 8 (PCK);
+Russakovsky et al. 2015, *ImageNet Large Scale Visual Recognition Challenge*, section 4; Long,
+Shelhamer and Darrell 2015, *Fully Convolutional Networks*, section 5; Csurka et al. 2013, *What is
+a good evaluation measure for semantic segmentation?*, section 2.
 """
 
 ALL = "all"
+PICTURES = BOTH, CONFUSION, ERRORS = "both", "confusion matrix", "error types"
 EVERY_CLASS = "all classes"
 
 
@@ -134,6 +171,22 @@ class Params:
         "Average precision uses all of them.",
         effect=Effect.DRAW, low=0.0, high=1.0, step=0.01, when=_detector,
     )  # fmt: skip
+    iou: float = param(
+        MATCH_IOU, "IoU threshold",
+        "A detection is a true positive if its IoU with an object is at least this. AP and the "
+        "error types keep their own thresholds.",
+        effect=Effect.DRAW, low=0.05, high=0.95, step=0.05, when=_detector,
+    )  # fmt: skip
+    other: NetworkRef | None = param(
+        None, "Compare with",
+        "A second detector is evaluated on the same photos; its errors stand beside those of the "
+        "first.",
+        tasks=frozenset({"detection"}), when=_detector,
+    )  # fmt: skip
+    shown: str = param(
+        BOTH, "Picture", "The confusion matrix, the error types, or both side by side.",
+        effect=Effect.DRAW, choices=PICTURES, when=_detector,
+    )  # fmt: skip
     of: str = param(
         EVERY_CLASS, "Class",
         "Shows the curve and the worst photos of one class.",
@@ -163,7 +216,11 @@ def _wish(spec: NetworkSpec, params: Params) -> Wish:
                 f"{params.folder.path} has no file {name}.", "Give the name of a file in it."
             )
     images = None if params.images is None else Path(params.images.path)
-    return Wish(spec, data, images, limit=0 if params.photos == ALL else int(params.photos))
+    limit = 0 if params.photos == ALL else int(params.photos)
+    other = None
+    if params.other is not None:
+        other = NetworkSpec(params.other.name, params.other.weights, spec.device, spec.half)
+    return Wish(spec, data, images, limit, eleven_point=True, other=other)
 
 
 def _asked(job: Mapping[str, Any]) -> tuple[NetworkSpec, Params]:
@@ -173,39 +230,76 @@ def _asked(job: Mapping[str, Any]) -> tuple[NetworkSpec, Params]:
     photos = str(wish.limit) if wish.limit else ALL
     images = None if wish.images is None else FolderRef(str(wish.images))
     name = wish.data.name if file else ""
-    return wish.spec, Params(FolderRef(str(folder)), name, images, photos)
+    other = None if wish.other is None else NetworkRef(wish.other.name, wish.other.weights)
+    return wish.spec, Params(FolderRef(str(folder)), name, images, photos, other=other)
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Report], Any, None]:
     network = scene.network
     wish = _wish(network.info.spec, params)
     source = open_source(wish.data, network.info.task, wish.images)
-    yield from evaluate(network, source, limit=wish.limit)
+    other = None
+    if params.other is not None and _detector(params, network.info):
+        other = scene.network_of(params.other)
+    yield from compare(network, other, source, limit=wish.limit, eleven_point=wish.eleven_point)
 
 
 def draw(report: Report, params: Params) -> Board:
-    classes = report.info.classes if report.info is not None else ()
-    label = classes.index(params.of) if params.of in classes else None
-    matrix = charts.confusion(report, params.min_score)
-    worst = photos_table(report, params.min_score, label)
-    confusions = charts.confusions(matrix)
-    tables = (worst, report.table(), confusions, figures_table(report))
-    cloud = charts.keypoint_pane(report.measures)
-    panes = [] if cloud is None else [cloud]
-    if cloud is None or matrix.names:
-        panes.insert(0, charts.confusion_pane(matrix, shares=params.normalize))
+    label, score, iou = _label(report, params), params.min_score, params.iou
+    matrix = charts.confusion(report, score, iou)
+    tables = (
+        photos_table(report, score, iou, label),
+        report.table(),
+        errors_table(report, score, label),
+        sizes_table(report, score, iou, label),
+        charts.confusions(matrix),
+        figures_table(report),
+    )
     return Board(
-        tuple(panes),
-        plots=charts.plots(report, params.min_score, label),
+        _panes(report, params, matrix),
+        plots=charts.plots(report, score, iou, label),
         tables=tuple(table for table in tables if table.rows),
         summary=_summary(report),
         notes=tuple(sentences(report)[1:]),
     )
 
 
+def _label(report: Report, params: Params) -> int | None:
+    classes = report.info.classes if report.info is not None else ()
+    return classes.index(params.of) if params.of in classes else None
+
+
+def _panes(report: Report, params: Params, matrix: charts.Matrix) -> tuple[Pane, ...]:
+    pies = pies_pane(report) if params.shown != CONFUSION else None
+    cloud = charts.keypoint_pane(report.measures)
+    panes = [pane for pane in (pies, cloud) if pane is not None]
+    if not panes or (matrix.names and params.shown != ERRORS):
+        panes.insert(0, charts.confusion_pane(matrix, shares=params.normalize))
+    return tuple(panes)
+
+
+def page(report: Report, params: Params) -> Board:
+    """What is written as a report: the board, and the precision-recall curves of every class."""
+    board, measures = draw(report, params), report.measures
+    if not isinstance(measures, BoxMeasures):
+        return board
+    labels, most = charts.by_frequency(measures), charts.MOST_CURVES
+    curves = tuple(
+        Plot(
+            f"precision_recall_{start}", f"Precision and recall at IoU {params.iou:.2f}", "recall",
+            "precision", charts.class_curves(report, measures, params.iou, labels[start:][:most]),
+        )
+        for start in range(0, len(labels), most)
+    )  # fmt: skip
+    first = board.plots[:1] if report.other is not None else ()
+    return replace(board, plots=(*first, *curves, *board.plots[1:]))
+
+
 def _summary(report: Report) -> str:
-    figures = report.headline() or "no metric yet"
-    return f"{report.title} on {report.data}: {figures} · {counted(report)}"
+    title, figures = report.title, report.headline() or "no metric yet"
+    if report.other is not None and (both := against(report)):
+        title, figures = f"{title} and {report.other.title}", both
+    return f"{title} on {report.data}: {figures} · {counted(report)}"
 
 
 def data(report: Report, params: Params) -> dict[str, Any]:
@@ -214,15 +308,23 @@ def data(report: Report, params: Params) -> dict[str, Any]:
     `confusion` is (C, C) int64: row = the true class, column = the predicted one, both in the order
     of `confusion_classes`; of detections those at the chosen threshold.
     """
-    matrix = charts.confusion(report, params.min_score)
+    matrix = charts.confusion(report, params.min_score, params.iou)
     content = report.content()
-    content.pop("seconds", None)  # the same question gives the same data
+    for part in (content, content.get("compared_with", {})):
+        part.pop("seconds", None)  # the same question gives the same data
     return {
         **content,
         "confusion_classes": list(matrix.names),
         "confusion": matrix.counts,
     }
 
+
+REPORT = Action(
+    "report", "Save report…",
+    "Saves these metrics, curves and tables as one web page. File > Export saves them as JSON or "
+    "CSV.",
+    report=True,
+)  # fmt: skip
 
 VIEW = View(
     name="evaluation",
@@ -236,6 +338,8 @@ VIEW = View(
     draw=draw,
     tasks=frozenset({"classification", "localization", "detection", "segmentation", "pose"}),
     data=data,
+    page=page,
+    actions=(REPORT,),
     live=False,
     needs=Needs.NETWORK,
     job=BackgroundJob(KIND, lambda spec, params: params_of(_wish(spec, params)), _asked),

@@ -69,6 +69,7 @@ class Change:
         plots: The same as bars, where it is probabilities.
         before: Layers over the picture before, in the photo's pixels.
         after: Over the picture after.
+        pairs: Of boxes which is which; the rows of the table.
     """
 
     words: str
@@ -76,6 +77,7 @@ class Change:
     plots: tuple[Plot, ...] = ()
     before: tuple[Layer, ...] = ()
     after: tuple[Layer, ...] = ()
+    pairs: tuple[Pair, ...] = ()
 
 
 def change_of(
@@ -177,25 +179,26 @@ def _boxes(before: Found, after: Found, look: Look) -> Change:
     )  # fmt: skip
     rows = tuple(_box_row(pair, before, after) for pair in pairs)
     table = Table(
-        "change", ("object", "change", "score before", "score after", "difference", "IoU"),
+        "change",
+        ("object", "change", "score before", "score after", "difference", "IoU", "moved [px]"),
         rows, title="Detections", layer="found", keys=tuple(range(len(pairs))),
         swatches=tuple(COLORS[pair.kind] for pair in pairs),
     )  # fmt: skip
     return Change(
         _counted(pairs, before, after), table, before=(_layer(before, pairs, after=False),),
-        after=(_layer(after, pairs, after=True),),
+        after=(_layer(after, pairs, after=True),), pairs=pairs,
     )  # fmt: skip
 
 
 def _box_row(pair: Pair, before: Found, after: Found) -> tuple[str | float, ...]:
-    """What the box is, what became of it, its scores, their difference, and the IoU."""
+    """What the box is, what became of it, its scores, their difference, IoU and shift."""
     if pair.before is None or pair.after is None:
         side, row = (after, pair.after) if pair.before is None else (before, pair.before)
         assert row is not None, "one of both is there"
         score = round(float(side.found.scores[row]), 3)
         if pair.before is None:
-            return (side.name(row), pair.kind, "", score, "", "")
-        return (side.name(row), pair.kind, score, "", "", "")
+            return (side.name(row), pair.kind, "", score, "", "", "")
+        return (side.name(row), pair.kind, score, "", "", "", "")
     first, second = before.name(pair.before), after.name(pair.after)
     shown = difference(
         float(before.found.scores[pair.before]), float(after.found.scores[pair.after]), 3
@@ -206,7 +209,15 @@ def _box_row(pair: Pair, before: Found, after: Found) -> tuple[str | float, ...]
         kind = "higher score" if moved > 0 else "lower score"
         kind = "same score" if abs(moved) < UNCHANGED else kind
     words = first if pair.kind == KEPT else f"{first} → {second}"
-    return (words, kind, *shown, round(pair.iou, 2))
+    return (words, kind, *shown, round(pair.iou, 2), round(shift_of(pair, before, after), 1))
+
+
+def shift_of(pair: Pair, before: Found, after: Found) -> float:
+    """How far the center of a box that is on both sides has moved, in pixels of the photo."""
+    assert pair.before is not None, "it is on both sides"
+    assert pair.after is not None, "it is on both sides"
+    ends = before.found.xyxy[pair.before], after.found.xyxy[pair.after]
+    return float(np.hypot(*(ends[1].reshape(2, 2).mean(0) - ends[0].reshape(2, 2).mean(0))))
 
 
 def _counted(pairs: Sequence[Pair], before: Found, after: Found) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from safetensors.numpy import save_file
 
 from explorer.core.layers import Boxes
 from explorer.core.params import parameters
@@ -17,7 +14,6 @@ from explorer.core.settings import cache_folder
 from explorer.core.storage.disk_cache import DiskCache
 from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
-from explorer.networks.embedded.lite import efficientnet_lite0
 from explorer.networks.network import Network
 from explorer.views.detection.pipeline_race import view
 from explorer.views.detection.pipeline_race.charts import LANES, PAPERS, seconds_words
@@ -25,34 +21,15 @@ from explorer.views.detection.pipeline_race.view import VIEW, Params, Result
 from explorer.vision.race import lanes as lanes_module
 from explorer.vision.race import networks
 from explorer.vision.race.lanes import Lane
+from tests.toy_rcnn import small_body, untrained, use_random_svms
 from tests.toys import hook_count, make_network, tiny_faster_rcnn, toy_image
 from tests.vision.race.test_lanes import single
-
-CLASSES = ("cat", "dog", "car")
 
 
 @pytest.fixture(autouse=True)
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SVMs of random numbers instead of those that ship."""
-    rng = np.random.default_rng(0)
-    arrays = {}
-    for part, size in (("heads", 1280), ("pyramid", 1600)):
-        arrays |= {
-            f"{part}.svm_weight": rng.normal(0, 0.05, (3, size)).astype(np.float16),
-            f"{part}.svm_bias": np.zeros(3, np.float16),
-            f"{part}.reg_weight": rng.normal(0, 0.001, (1, 4, 1280)).astype(np.float16),
-            f"{part}.reg_bias": np.zeros((1, 4), np.float16),
-        }
-    arrays["head.weight"] = rng.normal(0, 0.1, (1280, 320, 1, 1)).astype(np.float16)
-    arrays["head.bias"] = np.zeros(1280, np.float16)
-    path = tmp_path / networks.REGION_SVMS
-    save_file(arrays, path, {"card": json.dumps({"classes": list(CLASSES), "side": 32})})
-    where = networks.resource_path
-
-    def resource_path(*parts: str) -> Path:
-        return path if parts[-1] == networks.REGION_SVMS else where(*parts)
-
-    monkeypatch.setattr(networks, "resource_path", resource_path)
+    """SVMs of random numbers instead of those that ship, and few regions at once."""
+    use_random_svms(tmp_path, monkeypatch)
     monkeypatch.setattr(view, "FIRST", 8)
     for module in (view, lanes_module):
         monkeypatch.setattr(module, "BATCH", 8)
@@ -62,25 +39,15 @@ def pair() -> Network:
     return make_network(tiny_faster_rcnn(), "detection", classes=("bg", "a", "b", "c", "d"))
 
 
-def body() -> Network:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return make_network(efficientnet_lite0(4), "classification", name="small")
-
-
 def scene(network: Network | None = None, **others: Network) -> Scene:
     """With a small classifier and small detectors instead of those that ship."""
     opened = {
-        networks.BODY: body(),
+        networks.BODY: small_body(),
         networks.TWO_STAGE: pair(),
         networks.SINGLE_STAGE: single("retinanet"),
     }
     opened |= {getattr(networks, name): other for name, other in others.items()}
     return Scene(network or pair(), toy_image(96, 128), opened=Opened(opened))
-
-
-def untrained(network: Network) -> Network:
-    return replace(network, info=replace(network.info, state="untrained"))
 
 
 def steps_of(own: Scene, params: Params) -> list[Result]:
@@ -228,7 +195,7 @@ def test_a_single_shot_network_runs_in_its_lane_and_a_shipped_pair_in_the_others
 
 
 def test_what_does_not_ship_is_said() -> None:
-    without = scene(BODY=untrained(body()), SINGLE_STAGE=untrained(single("retinanet")))
+    without = scene(BODY=untrained(small_body()), SINGLE_STAGE=untrained(single("retinanet")))
     board = VIEW.draw(steps_of(without, Params())[-1], Params())
     assert any("explorer train lite-rcnn" in note for note in board.notes)
     assert any("no trained weights" in note for note in board.notes)

@@ -17,10 +17,10 @@ from explorer.core.step import Step
 from explorer.engine.scene import Scene
 from explorer.views.detection.recall_lab.repeatability import RepeatResult
 from explorer.views.detection.recall_lab.view import BEST, REPEAT, VIEW, Params
-from explorer.views.shared.proposals import RPN
-from explorer.vision.classic.proposals import METHODS, propose
+from explorer.views.shared.regions.proposals import RPN
 from explorer.vision.detection.corruptions import CHANGES
 from explorer.vision.detection.recall import repeatability
+from explorer.vision.proposals.methods import METHODS, propose
 from tests.toys import make_network, toy_image, toy_network
 
 TRUTH = (Box(16, 12, 32, 24, "cat"), Box(1, 40, 4, 44), Box(30, 10, 60, 40, "dog"))

@@ -63,9 +63,9 @@ def test_boxes() -> None:
     after = detections((50, 0, 60, 9, 2, 0.95), (0, 0, 10, 10, 1, 0.7))
     found = change(before, after)
     assert found.table.rows == (
-        ("cat", "lower score", 0.9, 0.7, -0.2, 1.0),
-        ("dog", "lost", 0.8, "", "", ""),
-        ("dog", "new", "", 0.95, "", ""),
+        ("cat", "lower score", 0.9, 0.7, -0.2, 1.0, 0.0),
+        ("dog", "lost", 0.8, "", "", "", ""),
+        ("dog", "new", "", 0.95, "", "", ""),
     )
     assert found.words == "1 box kept, 1 lost, 1 new, dog 0.80 → no detection"
     (first,), (second,) = found.before, found.after

@@ -1,0 +1,1 @@
+"""Networks from elsewhere: other libraries, folders of the Hub, a Python file, other detectors."""

@@ -1,0 +1,1 @@
+"""Histograms of oriented gradients and the detector of people that is made of them."""

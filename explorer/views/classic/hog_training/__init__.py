@@ -1,0 +1,1 @@
+"""Training a HOG template: crops, a linear SVM, hard negatives."""

@@ -1,0 +1,1 @@
+"""A classifier on every window of the photo, one by one."""

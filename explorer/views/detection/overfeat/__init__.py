@@ -1,0 +1,1 @@
+"""OverFeat: a classifier and its box regressor on all windows of a photo in one pass."""

@@ -1,0 +1,1 @@
+"""Proposals of one method, and all methods beside the published table."""

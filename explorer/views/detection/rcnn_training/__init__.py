@@ -1,0 +1,1 @@
+"""R-CNN's training half: which regions train what, and its three objectives minimized live."""

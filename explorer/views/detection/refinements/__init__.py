@@ -1,0 +1,1 @@
+"""What better inference does to a detector's boxes, refinement by refinement."""

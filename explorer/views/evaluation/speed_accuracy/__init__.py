@@ -1,0 +1,1 @@
+"""Networks measured on this machine, beside published speeds and accuracies."""

@@ -1,0 +1,1 @@
+"""Histograms of oriented gradients, drawn, and the templates that are shown of them."""

@@ -1,0 +1,1 @@
+"""Regions that are proposed, as several views take them."""

@@ -1,0 +1,1 @@
+"""Histograms of oriented gradients, and linear SVMs on them (Dalal and Triggs 2005)."""
