@@ -1,4 +1,4 @@
-"""The parameters of the view, and what it computes."""
+"""What the view of proposals asks for and what its computation gives."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from explorer.core.params import Box, Effect, FolderRef, NetworkRef, Pick, param
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.regions.proposals import ALL_RPN, RPN, methods_of
-from explorer.vision.proposals.methods import METHODS
+from explorer.vision.proposals.methods import METHODS, Proposals
 from explorer.vision.race.networks import TWO_STAGE, has_proposals
 
 if TYPE_CHECKING:
-    from explorer.core.layers import Picture
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from explorer.core.layers import Float32, Picture
     from explorer.core.network_info import NetworkInfo
     from explorer.views.detection.proposals.comparison import Comparison
-    from explorer.vision.proposals.methods import Proposals
 
 ONE, ALL = "one method", "all methods"
 BOXES, COVERAGE, BOTH = "boxes", "coverage", "both"
@@ -111,3 +113,17 @@ class Result:
     found: Proposals
     comparison: Comparison | None = None
     cache: DrawCache = field(default_factory=DrawCache)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """`rows` of the proposals that count (one level or all); `table` is `covered` of them.
+
+    `best` (G,) is each object's best IoU with the top ones and `owners` (G,) its place in `rows`.
+    """
+
+    rows: NDArray[np.intp]
+    top: int
+    table: Float32
+    best: Float32
+    owners: NDArray[np.int64]

@@ -13,9 +13,16 @@ from explorer.core.layers import Board, Boxes, Heat, Layer, Pane
 from explorer.core.listing import quantity
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
-from explorer.views.detection.proposals.charts import State, chosen, plots, tables
+from explorer.views.detection.proposals.charts import chosen, plots, tables
 from explorer.views.detection.proposals.comparison import Comparison, compared, figures
-from explorer.views.detection.proposals.params import BOXES, COVERAGE, ONE, Params, Result
+from explorer.views.detection.proposals.params import (
+    BOXES,
+    COVERAGE,
+    ONE,
+    Params,
+    Result,
+    State,
+)
 from explorer.views.detection.proposals.table import (
     bars,
     numbers,
