@@ -62,12 +62,16 @@ def run(args: argparse.Namespace) -> int:
         return _explained(args.explain, args.json)
     if args.messages:
         return _messages(args.json)
+    views, networks = None, None
+    unavailable: tuple[Unavailable, ...] = ()
+    if args.what in (None, "views"):
+        views, broken = _views()
+        unavailable = tuple(broken)
+    if args.what in (None, "networks"):
+        networks, broken = _networks()
+        unavailable = (*unavailable, *broken)
     if args.what == "timm":
-        views, broken_views, (networks, broken_networks) = None, (), (_timm(), ())
-    else:
-        views, broken_views = _views() if args.what != "networks" else (None, ())
-        networks, broken_networks = _networks() if args.what != "views" else (None, ())
-    unavailable = (*broken_views, *broken_networks)
+        networks = _timm()
     if args.json:
         listed: dict[str, Any] = {}
         if views is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from explorer.core.listing import quantity
+from explorer.core.network_info import file_and_part
 from explorer.networks.checkpoints import fitting, reading
 from explorer.networks.checkpoints.alignment import is_counter
 
@@ -151,7 +152,7 @@ def inspect(
     tensors = {name: value for name, value in checkpoint.tensors.items() if not is_counter(name)}
     return Inspection(
         name=checkpoint.name,
-        bytes=os.path.getsize(reading.file_and_part(path)[0]),
+        bytes=os.path.getsize(file_and_part(path)[0]),
         tensors=len(tensors),
         numbers=sum(value.numel() for value in tensors.values()),
         groups=tuple(Counter(name.split(".")[0] for name in tensors).items()),

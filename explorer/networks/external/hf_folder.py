@@ -265,6 +265,8 @@ class Detector(nn.Module):
         resize = preprocess.resize
         self.short = resize if isinstance(resize, int) else _EDGES[0]
         mean, std = preprocess.mean or (0.0,) * 3, preprocess.std or (1.0,) * 3
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
 

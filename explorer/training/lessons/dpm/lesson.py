@@ -191,7 +191,7 @@ def _objects(
     photos = photos_with(pool, plan.label)
     own = [photo for photo in photos if natural(photo)]
     apart = {photo.path for photo in own[::EVERY]}
-    held = []
+    held: list[Photo] = []
     for photo in own[::EVERY]:
         shown = measurable(opened(photo, number), plan)
         if len(shown.boxes) and len(held) < MOST_HELD:

@@ -54,7 +54,7 @@ def block_table(settings: Settings, cell: Cell) -> Table:
     """The same as numbers."""
     count = settings.block
     names = directions(settings)
-    rows = []
+    rows: list[tuple[str | int | float, ...]] = []
     for number in range(settings.length):
         where, direction = divmod(number, settings.bins)
         row, column = divmod(where, count)

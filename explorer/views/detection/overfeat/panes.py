@@ -58,9 +58,9 @@ class Look:
     opacity: float
 
 
-def high_of(result: Result, label: int) -> float:
-    """The end of the scale of probabilities, for all levels."""
-    return max(float(each.max()) for each in result.shares(label)) or 1.0
+def _high(shares: Float32) -> float:
+    """The end of a level's scale of probabilities: larger photos often have lower ones."""
+    return float(shares.max()) or 1.0
 
 
 def score_pane(result: Result, look: Look) -> Pane:
@@ -70,7 +70,7 @@ def score_pane(result: Result, look: Look) -> Pane:
 
     def make() -> Heat:
         return Heat(
-            shares, 0.0, high_of(result, look.label), "viridis", extent=level.windows.cells.extent,
+            shares, 0.0, _high(shares), "viridis", extent=level.windows.cells.extent,
             opacity=look.opacity, smooth=True, alpha_by_value=True, unit="probability",
             name="heat map",
         )  # fmt: skip
@@ -108,7 +108,7 @@ def _words(result: Result, look: Look, cell: tuple[int, int]) -> str:
 def cells_pane(result: Result, look: Look) -> Pane:
     """The score map as cells with numbers; that of the chosen window is framed."""
     shares = result.shares(look.label)[look.number]
-    scale = Scale(0.0, high_of(result, look.label), 2, "viridis", "probability")
+    scale = Scale(0.0, _high(shares), 2, "viridis", "probability")
     rows, columns = shares.shape
     drawn = result.cache.get(("cells", look.label, look.number), lambda: _numbers(shares, scale))
     title = f"Scores: {columns} x {rows} cells"

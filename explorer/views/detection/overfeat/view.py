@@ -96,7 +96,7 @@ class Params:
         effect=Effect.DRAW, choices=class_choices(BEST),
     )  # fmt: skip
     level: int = param(
-        3, "Size shown", "Which size of the photo is shown, 1 the smallest.",
+        2, "Size shown", "Which size of the photo is shown, 1 the smallest.",
         effect=Effect.DRAW, low=1, high=6,
     )  # fmt: skip
     scales: int = param(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,26 +14,9 @@ from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.detection.recall import first_ranks, recall_by_count
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from explorer.core.layers import Float32
-    from explorer.views.detection.proposals.view import Params, Result
+    from explorer.views.detection.proposals.params import Params, Result, State
 
 MOST_ROWS = 100
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class State:
-    """`rows` of the proposals that count (one level or all); `table` is `covered` of them.
-
-    `best` (G,) is each object's best IoU with the top ones and `owners` (G,) its place in `rows`.
-    """
-
-    rows: NDArray[np.intp]
-    top: int
-    table: Float32
-    best: Float32
-    owners: NDArray[np.int64]
 
 
 def chosen(result: Result, params: Params) -> int | None:

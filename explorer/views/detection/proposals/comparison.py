@@ -18,8 +18,7 @@ from explorer.evaluation.matching import DataClass, match
 from explorer.evaluation.metrics import Found, Objects, voc_ap
 from explorer.images.image import from_array
 from explorer.views.shared.anchors import truth_boxes
-from explorer.views.shared.regions.proposals import RPN, proposals_of
-from explorer.views.shared.regions.repeatability import again
+from explorer.views.shared.regions.proposals import RPN, again, proposals_of
 from explorer.vision.detection.corruptions import CHANGES
 from explorer.vision.detection.recall import average_recall, covered
 from explorer.vision.detection.roi_head import detect_on

@@ -13,8 +13,14 @@ from explorer.core.step import Step
 from explorer.views.shared.anchors import shades
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.views.shared.regions.proposals import COLORS, NAMES, headed
-from explorer.views.shared.regions.repeatability import Again, again, changed_photos
+from explorer.views.shared.regions.proposals import (
+    COLORS,
+    NAMES,
+    Again,
+    again,
+    changed_photos,
+    headed,
+)
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.detection.corruptions import CHANGES
 from explorer.vision.detection.recall import recall_by_iou

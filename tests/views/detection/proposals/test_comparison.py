@@ -16,10 +16,10 @@ from explorer.core.step import Step
 from explorer.engine.scene import Scene
 from explorer.evaluation.metrics import Found, Objects, voc_ap
 from explorer.views.detection.proposals.comparison import MEASURED, compared, figures, truth_of
+from explorer.views.detection.proposals.params import ALL, Params, Result
 from explorer.views.detection.proposals.table import COLUMNS, NO_PACKAGE
-from explorer.views.detection.proposals.view import ALL, VIEW, Params, Result
-from explorer.views.shared.regions.proposals import RPN
-from explorer.views.shared.regions.repeatability import again
+from explorer.views.detection.proposals.view import VIEW
+from explorer.views.shared.regions.proposals import RPN, again
 from explorer.vision.detection.corruptions import CHANGES
 from explorer.vision.proposals.methods import propose
 from explorer.vision.proposals.published import TABLE

@@ -16,7 +16,8 @@ from explorer.core.layers import Board, Boxes, Heat, Table
 from explorer.core.params import Box
 from explorer.engine.scene import Scene
 from explorer.engine.stages import trace_of
-from explorer.views.detection.proposals.view import BOTH, VIEW, Params, Result
+from explorer.views.detection.proposals.params import BOTH, Params, Result
+from explorer.views.detection.proposals.view import VIEW
 from explorer.views.shared.regions.proposals import (
     ALL_RPN,
     NAMES,
