@@ -31,6 +31,8 @@ _LEVELS = 3
 
 _MOST_TABLES = 8
 _MOST_BYTES = 1 << 28
+_MOST_DARKNET = 1 << 16
+"""Of a few lines; the weights beside an ONNX file end in .data as well."""
 
 _KEY = re.compile(r"^([A-Za-z_][\w-]*)\s*:(.*)$")
 _NUMBERED = re.compile(r"""^["']?(\d{1,6})["']?\s*:\s*(.*)$""")
@@ -146,7 +148,7 @@ def _lines(path: Path) -> ClassList:
 
 
 def _darknet(path: Path) -> ClassList:
-    for line in read_text(path).splitlines():
+    for line in read_text(path, _MOST_DARKNET).splitlines():
         key, _, value = line.partition("=")
         if key.strip() == "names":
             return _lines(path.with_name(re.split(r"[\\/]", value.strip())[-1]))
@@ -173,10 +175,10 @@ def _json(path: Path) -> ClassList:
     return ClassList(class_names(content), file=path.name)
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, limit: int = _MOST_BYTES) -> str:
     """The list's text; what is no UTF-8 becomes question marks."""
     data = read_file(
-        path, limit=_MOST_BYTES, kind="a list of classes", smaller="Choose a list of names."
+        path, limit=limit, kind="a list of classes", smaller="Choose a list of names."
     )
     return data.decode("utf-8-sig", "replace")
 

@@ -65,7 +65,7 @@ def _in_hub_cache(owner: str, repository: str, file: str) -> Path | None:
     snapshots = os.path.join(root, f"models--{owner}--{repository}", "snapshots")
     if not os.path.isdir(snapshots):
         return None
-    copies = [path for path in Path(snapshots).glob(f"*/{file}") if path.is_file()]
+    copies = [path for path in Path(snapshots).glob(f"*/{file}") if os.path.isfile(path)]
     return max(copies, key=lambda path: path.stat().st_mtime, default=None)
 
 
