@@ -177,9 +177,7 @@ def _json(path: Path) -> ClassList:
 
 def read_text(path: Path, limit: int = _MOST_BYTES) -> str:
     """The list's text; what is no UTF-8 becomes question marks."""
-    data = read_file(
-        path, limit=limit, kind="a list of classes", smaller="Choose a list of names."
-    )
+    data = read_file(path, limit=limit, kind="a list of classes", smaller="Choose a list of names.")
     return data.decode("utf-8-sig", "replace")
 
 

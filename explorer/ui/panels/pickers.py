@@ -151,7 +151,9 @@ class NetworkPicker(QWidget):
         self._show()
 
     def open(self) -> None:
-        """Opens the pop-up under the button."""
+        """Opens the pop-up under the button, unless the view needs no network."""
+        if not self.isEnabled():
+            return  # the pop-up would be disabled as well
         self.panel.prepare()
         self.popup.open_at(self.button, QSize(440, 640))
         self.opened.emit()

@@ -74,6 +74,7 @@ class Commands(QObject):
             actions[f"theme_{word}"].setChecked(word == self._panels.settings.preferences.theme)
         actions["pause"].setEnabled(study.running and study.can_pause)
         actions["background"].setEnabled(study.can_leave)
+        actions["choose_network"].setEnabled(self._panels.networks.isEnabled())
         if not study.running:
             actions["pause"].setChecked(False)
         actions["next_frame"].setEnabled(study.image is not None and study.image.frames > 1)

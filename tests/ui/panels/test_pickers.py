@@ -379,6 +379,16 @@ def test_an_unknown_network_is_named(networks: NetworkPicker) -> None:
     networks.open()
 
 
+def test_a_view_without_a_network_opens_no_dead_pop_up(networks: NetworkPicker) -> None:
+    networks.setEnabled(False)
+    networks.open()
+    assert not networks.popup.isVisible()
+    networks.setEnabled(True)
+    networks.open()
+    assert networks.popup.isVisible()
+    networks.popup.hide()
+
+
 def test_entries_may_change_while_open(networks: NetworkPicker) -> None:
     networks.open()
     networks.set_entries(ENTRIES[1:3])

@@ -333,7 +333,9 @@ def _negatives(
         order = random.permutation(len(photos))[: wanted.photos]
         return _scanned([photos[row] for row in order], none, wanted.photos), ()
     # Boxes that do not count, and those of a low score, may show the object all the same.
-    without = [p for p in dataset.photos if wanted.object not in p.labels and os.path.isfile(p.path)]
+    without = [
+        p for p in dataset.photos if wanted.object not in p.labels and os.path.isfile(p.path)
+    ]
     if not without:
         raise ExplorerError(
             f"Every photo of {Path(wanted.negatives.path).name} has a box of {wanted.object!r}.",
