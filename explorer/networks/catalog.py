@@ -213,6 +213,8 @@ def _with_another(
     error: ExplorerError, checkpoint: reading.Checkpoint, asked: Entry
 ) -> ExplorerError:
     """`error`, or a sentence with the network that the file is of, where that is another one."""
+    if any(asked.name == each.entry.name for each in other_detectors.definitions()):
+        return error  # nothing but this file makes one of them
     every = definitions()
     names = fitting.guess_architecture(checkpoint, every)
     if not names or asked.name in names:

@@ -324,10 +324,10 @@ def check(monkey: Monkey, events: int, caplog: pytest.LogCaptureFixture) -> None
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_two_thousand_events(
+def test_a_thousand_events(
     window: Window, files: list[Path], seed: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    check(Monkey(window, seed, files), 2000, caplog)
+    check(Monkey(window, seed, files), 1000, caplog)
 
 
 @pytest.mark.slow

@@ -86,6 +86,9 @@ def font_runs(line: str, *, bold: bool) -> list[tuple[FontFile | None, str]]:
     return runs
 
 
+_LAYOUT = ("GDEF", "GPOS", "GSUB")
+
+
 def embedded(font: FontFile, characters: Iterable[str]) -> bytes:
     """A font file that holds nothing but `characters`, at one weight: to go into a document."""
     options = subset.Options(hinting=False, layout_features=[], notdef_outline=True)
@@ -93,6 +96,9 @@ def embedded(font: FontFile, characters: Iterable[str]) -> bytes:
     subsetter.populate(text="".join(characters))
     buffer = BytesIO()
     with TTFont(font.path, fontNumber=font.number) as face:
+        for table in _LAYOUT:  # nothing here kerns or joins, and reading them takes half a second
+            if table in face:
+                del face[table]
         subsetter.subset(face)
         if font.weight is not None:
             face = instancer.instantiateVariableFont(face, {"wght": font.weight})

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from explorer import __version__
 from explorer.core import settings
 from explorer.core.color_sets import choose_color_set
-from explorer.core.network_info import is_onnx
 from explorer.ui.shell import display_check
 
 if TYPE_CHECKING:
@@ -56,8 +55,11 @@ def main(
         return 2
     given = vars(options) if options is not None else {}
     network = network or given.get("network") or ""
-    if is_onnx(network):  # opened as if it were dropped
-        paths, network = [*paths, network], ""
+    if network:
+        from explorer.core.network_info import is_onnx  # not before the first paint
+
+        if is_onnx(network):  # opened as if it were dropped
+            paths, network = [*paths, network], ""
     wishes = {
         "network": network,
         "view": view or given.get("view") or "",

@@ -248,6 +248,7 @@ def test_guess_names_all_when_the_tensors_do_not_tell() -> None:
     }
 
 
+@pytest.mark.slow
 def test_guess_of_something_else(tmp_path: Path) -> None:
     torch.save(nn.Linear(1000, 1000).state_dict(), tmp_path / "w.pth")
     assert catalog.guess(tmp_path / "w.pth") == ()

@@ -254,7 +254,7 @@ def test_other_parametrizations_are_refused_by_the_name_of_the_layer(tmp_path: P
 # -- layers of another shape
 
 
-@pytest.mark.parametrize("name", ["", "shufflenet_v2_x0_5"])
+@pytest.mark.parametrize("name", ["", pytest.param("shufflenet_v2_x0_5", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("shape", "words"),
     [

@@ -30,8 +30,8 @@ def saved(module: nn.Module, tmp_path: Path, sidecar: Any = None) -> Path:
     return path
 
 
-def opened(path: Path) -> Network:
-    network: Network = finish(catalog.load(NetworkSpec("", str(path), device="cpu")))[0]
+def opened(path: Path, name: str = "fasterrcnn_resnet_fpn") -> Network:
+    network: Network = finish(catalog.load(NetworkSpec(name, str(path), device="cpu")))[0]
     return network
 
 
@@ -82,6 +82,7 @@ def test_anchors_from_the_file_beside_it(tmp_path: Path) -> None:
     assert "anchor_sizes" in error.value.hint
 
 
+@pytest.mark.slow
 def test_retinanet(tmp_path: Path) -> None:
     torch.manual_seed(3)
     body = resnet_fpn_backbone(
@@ -89,7 +90,7 @@ def test_retinanet(tmp_path: Path) -> None:
         extra_blocks=LastLevelP6P7(256, 256),
     )  # fmt: skip
     module = RetinaNet(body, num_classes=2, **SMALL)
-    network = opened(saved(module, tmp_path, SMALL))
+    network = opened(saved(module, tmp_path, SMALL), "")
     assert network.info.spec.name == "retinanet_resnet_fpn"
     assert "backbone resnet34" in network.info.notes[0]
 

@@ -130,6 +130,7 @@ def test_weights_that_are_here_give_timms_own_answer(home: Path) -> None:
         torch.testing.assert_close(network.module(values), module.eval()(values))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_names_its_architecture_is_identified(home: Path) -> None:
     import timm
 
