@@ -81,10 +81,14 @@ def _pooled(thread: threading.Thread) -> bool:
     )
 
 
+_MANY = 50_000
+"""Objects that are looked through in a hundredth of a second."""
+
+
 def _collect() -> None:
     core = sys.modules["PySide6.QtCore"]
     gc.collect()
-    if not gc.get_freeze_count():
+    if len(gc.get_objects(generation=2)) > _MANY:
         # Modules and collected tests stay to the end; looking through them takes a second.
         gc.freeze()
     core.QCoreApplication.sendPostedEvents(None, core.QEvent.Type.DeferredDelete.value)

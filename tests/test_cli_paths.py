@@ -418,6 +418,7 @@ def test_words_and_their_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 # -- how the program ends
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("argv", [["list", "views"], ["--version"], ["doctor", "--json"]])
 def test_an_answer_that_cannot_be_written_is_one_sentence(argv: list[str]) -> None:

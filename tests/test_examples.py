@@ -81,6 +81,7 @@ def test_training_is_watched(run, tmp_path: Path) -> None:
     assert all((tmp_path / f"maps-{epoch}.png").is_file() for epoch in range(3))
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_and_shows_pictures(tmp_path: Path) -> None:
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
     notebook = nbformat.read(EXAMPLES / "first_look.ipynb", as_version=4)

@@ -48,6 +48,7 @@ def site(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_view_of_the_guide_keeps_the_contract(site: Path, tmp_path: Path) -> None:
     view, test = blocks("add-a-view.md", "python")
     (points,) = blocks("add-a-view.md", "toml")

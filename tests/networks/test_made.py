@@ -178,6 +178,7 @@ def _keep_some(_number: int) -> list[str]:
     return [catalog.keep(base(2)) for _ in range(3)]
 
 
+@pytest.mark.slow
 def test_several_programs_at_once_lose_nothing() -> None:
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         names = [name for part in pool.map(_keep_some, range(2)) for name in part]

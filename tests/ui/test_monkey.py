@@ -323,7 +323,7 @@ def check(monkey: Monkey, events: int, caplog: pytest.LogCaptureFixture) -> None
     assert not monkey.window.isHidden(), "the window was closed"
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_thousand_events(
     window: Window, files: list[Path], seed: int, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -214,7 +214,9 @@ def test_an_anchor_and_its_place_are_one() -> None:
         place_of(trace.pyramid.levels, 144)
 
 
-@pytest.mark.parametrize("name", ["retinanet_resnet50_fpn", "ssd300_vgg16"])
+@pytest.mark.parametrize(
+    "name", ["retinanet_resnet50_fpn", pytest.param("ssd300_vgg16", marks=pytest.mark.slow)]
+)
 def test_levels_hold_all_anchors(name: str) -> None:
     trace = traced(module_of(name), picture())
     levels = trace.pyramid.levels

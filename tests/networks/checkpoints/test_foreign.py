@@ -272,6 +272,7 @@ def test_another_stem_is_refused_by_its_name(
         loaded(tmp_path, content, name)
 
 
+@pytest.mark.slow
 def test_other_anchors_are_refused_by_the_name_of_the_layer(tmp_path: Path) -> None:
     name = "fasterrcnn_mobilenet_v3_large_320_fpn"
     content = tv.get_model(name, weights=None, weights_backbone=None, num_classes=3).state_dict()
@@ -285,6 +286,7 @@ def test_other_anchors_are_refused_by_the_name_of_the_layer(tmp_path: Path) -> N
     assert "not in the file" in caught.value.hint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "key",
     ["conv1.0.weight", "conv1.1.bias", "conv1.1.weight", "stage2.1.branch2.1.running_mean"],
@@ -295,6 +297,7 @@ def test_one_layer_without_weights_is_never_random(tmp_path: Path, state: State,
         loaded(tmp_path, rest, "shufflenet_v2_x0_5")
 
 
+@pytest.mark.slow
 def test_one_layer_more_is_refused(tmp_path: Path, state: State) -> None:
     with pytest.raises(ExplorerError, match=r"1 unknown \(stage3\.9\.se\.weight"):
         loaded(tmp_path, state | {"stage3.9.se.weight": torch.ones(3)}, "shufflenet_v2_x0_5")
@@ -368,6 +371,7 @@ def test_layers_of_another_width_keep_what_is_between_them(tmp_path: Path) -> No
     check_same(loaded(tmp_path, module.eval().state_dict()), module)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "head",
     [

@@ -60,6 +60,7 @@ def test_every_architecture_with_weights_is_listed(home: Path) -> None:
     assert json.loads(kept.read_bytes())["format"] == timm_models.FORMAT
 
 
+@pytest.mark.slow
 def test_a_kept_list_needs_no_timm(home: Path) -> None:
     timm_models.definitions()
     code = (
