@@ -73,6 +73,12 @@ CASES = [
 ]
 LIVE = [case for case in CASES if case.values[0].live]  # type: ignore[union-attr]
 ONCE_EACH = list({str(case.id).partition("-")[0]: case for case in CASES}.values())
+FEW = [
+    case if case in ONCE_EACH
+    else pytest.param(*case.values, id=case.id, marks=(*case.marks, pytest.mark.slow))
+    for case in CASES
+]  # fmt: skip
+"""Every view with one task here, with the others by hand."""
 MOST_STEPS = 4
 """A long computation shows what it is like in its first steps."""
 
@@ -314,7 +320,7 @@ def test_a_cancel_inside_a_forward_leaves_nothing(
         scene.forget()
 
 
-@pytest.mark.parametrize(("view", "task"), CASES)
+@pytest.mark.parametrize(("view", "task"), FEW)
 def test_every_parameter_at_both_ends(view: View[Any, Any], task: str, scene: Scene) -> None:
     info = info_of(scene)
     params = defaults(view, info)
@@ -339,7 +345,7 @@ def test_every_parameter_at_both_ends(view: View[Any, Any], task: str, scene: Sc
                 generator.close()
 
 
-@pytest.mark.parametrize(("view", "task"), CASES)
+@pytest.mark.parametrize(("view", "task"), FEW)
 def test_the_same_seed_gives_the_same_data(view: View[Any, Any], task: str) -> None:
     answers = []
     for _ in range(2):
@@ -353,7 +359,7 @@ def test_the_same_seed_gives_the_same_data(view: View[Any, Any], task: str) -> N
         np.testing.assert_array_equal(value, answers[1][key], err_msg=key)
 
 
-@pytest.mark.parametrize(("view", "task"), CASES)
+@pytest.mark.parametrize(("view", "task"), FEW)
 def test_it_can_be_painted(view: View[Any, Any], task: str, scene: Scene) -> None:
     params = defaults(view, info_of(scene))
     board = view.draw(first_steps(view, scene, params, 1)[-1].value, params)
@@ -409,7 +415,7 @@ def test_parameters_survive_being_written_down(
     json.dumps(params_json(defaults(view, info)))
 
 
-@pytest.mark.parametrize(("view", "task"), CASES)
+@pytest.mark.parametrize(("view", "task"), FEW)
 def test_what_does_not_apply_does_not_matter(view: View[Any, Any], task: str, scene: Scene) -> None:
     info = info_of(scene)
     params = defaults(view, info)
