@@ -283,6 +283,8 @@ class Engine:
                 error.about = error.about or "network"
                 raise
         if network is not None:
+            if not view.suits(network.info.task):  # told first: it may be in no list
+                yield Step(Answer(ask, network.info, ask.params, None))
             check_suits(view, network.info)
         main = yield from self._prepared(ask, view, ask.params, network)
         sides = []

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from explorer.core.network_info import Task, WeightState
     from explorer.networks.packaged import Packaged
 
-Family = Literal["embedded", "made", "torchvision", "timm", "plugin", "onnx"]
+Family = Literal["embedded", "made", "torchvision", "timm", "plugin", "onnx", "opened"]
 OptionState = Literal["shipped", "cached", "download", "missing"]
 
 NO_WEIGHTS = "none"

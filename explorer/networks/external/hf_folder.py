@@ -108,16 +108,12 @@ def _of_timm(
     own = config.get("pretrained_cfg")
     variant = definition.assumed
     if isinstance(own, dict):
-        usual = timm_models.as_config(definition)
-        variant = replace(variant, preprocess=timm_models.preprocess_of({**usual, **own}))
+        variant = replace(variant, preprocess=timm_models.preprocess_of(own))
     checkpoint = reading.read(_weights(folder)[0])
     if names:
         checkpoint = replace(checkpoint, classes=names)
-    return (
-        yield from loading.from_checkpoint(
-            replace(definition, assumed=variant), replace(spec, name=name), device, checkpoint
-        )
-    )
+    definition = replace(definition, assumed=variant)
+    return (yield from loading.from_checkpoint(definition, spec, device, checkpoint))
 
 
 def _weights(folder: Path) -> list[Path]:

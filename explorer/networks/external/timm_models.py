@@ -24,6 +24,7 @@ from explorer.core.settings import data_folder
 from explorer.core.storage.atomic import write_bytes
 from explorer.networks.definition import Definition, Variant
 from explorer.networks.entry import Entry, WeightsOption
+from explorer.networks.given import MEAN, STD
 from explorer.networks.preprocess import Preprocess
 from explorer.networks.zoo import LONGEST
 
@@ -42,6 +43,12 @@ HUB = "https://huggingface.co/{id}/resolve/main/model.safetensors"
 
 FORMAT = 1
 """Of the kept list: another one is made again."""
+
+USUAL: dict[str, Any] = {
+    "input_size": (3, 224, 224), "crop_pct": 0.875, "crop_mode": "center",
+    "interpolation": "bicubic", "mean": MEAN, "std": STD,
+}  # fmt: skip
+"""What timm takes for what a configuration does not say."""
 
 _FIELDS = (
     "num_classes", "input_size", "crop_pct", "crop_mode", "interpolation", "mean", "std", "license",
@@ -196,8 +203,9 @@ def preprocess_of(config: Mapping[str, Any]) -> Preprocess:
 
     Args:
         config: `input_size`, `crop_pct`, `crop_mode`, `interpolation`, `mean` and `std` of a
-            pretrained configuration.
+            pretrained configuration; what it lacks is `USUAL`.
     """
+    config = {**USUAL, **config}
     _, height, width = config["input_size"]
     side = floor(min(height, width) / config["crop_pct"])
     whole = config["crop_mode"] == "squash"
@@ -209,23 +217,6 @@ def preprocess_of(config: Mapping[str, Any]) -> Preprocess:
         longest=LONGEST,
         interpolation="bicubic" if config["interpolation"] == "bicubic" else "bilinear",
     )
-
-
-def as_config(definition: Definition) -> dict[str, Any]:
-    """The preparation of the preferred weights, as `preprocess_of` takes it."""
-    given = definition.assumed.preprocess
-    side = given.crop or 224
-    resize = given.resize
-    whole = isinstance(resize, tuple)
-    short = min(resize) if isinstance(resize, tuple) else resize or side
-    return {
-        "input_size": (3, side, side),
-        "crop_pct": side / short,
-        "crop_mode": "squash" if whole else "center",
-        "interpolation": given.interpolation,
-        "mean": given.mean,
-        "std": given.std,
-    }
 
 
 def _make(architecture: str, *, num_classes: int, **arguments: Any) -> nn.Module:

@@ -123,12 +123,16 @@ class JobResults(QObject):
         if not self.shows(found.job.kind):
             return
         view, job = self.view_of(found.job.kind), found.job.title
-        what = self.tr("The work") if view is None else view.title
         if found.failure is not None:
-            words = self.tr("{view} failed: {job}. {why}")
-            text = words.format(view=what, job=job, why=found.failure.message)
+            words = (
+                self.tr("{view} failed: {job}. {why}") if view else self.tr("{job} failed. {why}")
+            )
+            why = found.failure.message
         else:
-            text = self.tr("{view} finished: {job}.").format(view=what, job=job)
+            words = self.tr("{view} finished: {job}.") if view else self.tr("Finished: {job}.")
+            why = ""
+        # The title of a view's own computation names the view.
+        text = words.format(view=view.title if view else "", job=job, why=why)
         show = ((self.tr("Show"), partial(self.show, found.job.id)),)
         kind = "info" if found.failure is None else "error"
         self._desk.notices.show_notice(Notice(text, kind, "", show))

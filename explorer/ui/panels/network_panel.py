@@ -137,9 +137,10 @@ class NetworkPanel(QWidget):
         if spec is None:
             return "", "", ""
         entry = self._entries.get(spec.name)
-        title = entry.title if entry is not None else spec.name
+        title = entry.title if entry is not None else spec.name or Path(spec.weights).name
         info = self._info if self._info is not None and self._info.spec == spec else None
         if info is not None:
+            title = info.title if entry is None else title
             parts = (title, info.weights_title, info.device, info.dtype)
             return title, info.state, " · ".join(part for part in parts if part)
         choice = next((c for c in self._choices_of(spec.name) if self._is_present(c)), None)

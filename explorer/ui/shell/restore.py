@@ -131,13 +131,14 @@ class Restore(QObject):
         names = {entry.name for entry in ready.entries}
         network = self._wishes.get("network") or (last.network.name if restore else "")
         asked = bool(self._wishes.get("network"))
-        if network and (network in names or _elsewhere(network, asked=asked)):
-            weights = "" if self._wishes.get("network") else last.network.weights
+        folder = restore and not network and bool(last.network.weights)  # it says what it is
+        if folder or (network and (network in names or _elsewhere(network, asked=asked))):
+            weights = "" if asked else last.network.weights
             classes = last.network.classes if weights else ""
             spec = NetworkSpec(network, weights, study.device, study.half, classes)
             file, _ = file_and_part(Path(weights))
-            if os.path.isabs(file) and not os.path.isfile(file):
-                words = self.tr("The checkpoint {path} no longer exists.")
+            if os.path.isabs(file) and not os.path.exists(file):
+                words = self.tr("{path} no longer exists.")
                 self._panels.notices.say(words.format(path=weights), "warning")
             else:
                 study.start_with(spec)

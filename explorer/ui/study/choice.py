@@ -53,6 +53,7 @@ class Choice(QObject):
         super().__init__(parent)
         self._ready: Ready | None = None
         self._networks = UsedNetworks()
+        self._unlisted: dict[tuple[str, str], Entry] = {}  # by name and weights
         self.photo_truth = PhotoTruth()
         self._used = UsedParams(self.photo_truth)
         self.image: Image | None = None
@@ -82,11 +83,16 @@ class Choice(QObject):
         return dict(self._ready.views) if self._ready else {}
 
     def entry(self, spec: NetworkSpec | None = None) -> Entry | None:
-        """The catalog's entry of `spec`, by default of the network in use."""
+        """The catalog's entry of `spec`, by default of the network in use.
+
+        A network that is in no list (a folder, a program, a detector that a checkpoint makes) has
+        one once it was loaded.
+        """
         spec = spec or self.spec
         if self._ready is None or spec is None:
             return None
-        return next((entry for entry in self._ready.entries if entry.name == spec.name), None)
+        listed = (entry for entry in self._ready.entries if entry.name == spec.name)
+        return next(listed, None) or self._unlisted.get((spec.name, spec.weights))
 
     # -- what is chosen ---------------------------------------------------------------------------
 
@@ -145,6 +151,8 @@ class Choice(QObject):
         entry = self.entry()
         if not view.needs.network:
             return self.spec
+        if entry is None and self.spec is not None and self._ready is not None:
+            return self.spec  # it is in no list: what it is for is known once it was loaded
         if entry is None or not view.suits(entry.task):
             return self._networks.suiting(view)
         if self.info is not None and not view.takes(self.info):
@@ -192,6 +200,13 @@ class Choice(QObject):
         if info is None:
             return
         entry = self.entry(info.spec)
+        if entry is None and self._ready is not None:
+            from explorer.networks.entry import Entry  # not before the first paint
+
+            place = info.spec.name, info.spec.weights
+            title = info.title
+            entry = Entry(info.spec.name, title, info.task, "opened", f"{title}: {info.task}.")
+            self._unlisted[place] = entry
         if entry is not None and self.view is not None:
             self._networks.worked(self.view.name, entry.task, info.spec)
         if info is not self.info:

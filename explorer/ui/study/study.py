@@ -223,6 +223,9 @@ class Study(Choice):
         if self.spec is None or self.view is None:
             return
         before = self._networks.instead_of(self.spec, entry.task if entry is not None else "")
+        if before is None and entry is None:  # nobody knows what it is for: the view's usual one
+            usual = self._networks.suiting(self.view)
+            before = None if usual is None else ("", usual)
         if before is None:
             return
         name, spec = before
@@ -426,11 +429,26 @@ class Study(Choice):
                 if answer.shot is not None:
                     self.image = answer.ask.image
                 self.draw()
+        if update.state is State.FAILED and self._moved_to_its_task():
+            return
         if answer is not None and answer.made and update.state is State.DONE:
             self.made.emit(answer.made)
         self.news.emit(update)
         if update.state is State.FAILED and update.failure is not None:
             self._failed(update.failure)
+
+    def _moved_to_its_task(self) -> bool:
+        """Of a network in no list it is known only now that it does not suit the view."""
+        view, info = self.view, self.info
+        if view is None or info is None or not view.needs.network or view.suits(info.task):
+            return False
+        self._give_way(self.tr("{view} does not support {network}: showing {other} instead."))
+        if self.view is view:
+            return False
+        self._recall()
+        self.subject_changed.emit()
+        self.look()
+        return True
 
     def _failed(self, failure: Failure) -> None:
         # A defect before the network was known counts as well: it has not worked yet.

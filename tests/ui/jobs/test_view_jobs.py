@@ -118,7 +118,7 @@ def test_it_continues_while_something_else_is_shown(
     assert study.view is not None
     assert study.view.name == "classify"
     qtbot.waitUntil(lambda: bool(window.notices.cards), timeout=WAIT)
-    assert "finished: Toy index" in window.notices.cards[-1].notice.text
+    assert "Finished: Toy index" in window.notices.cards[-1].notice.text
 
     window.job_list.show_wanted.emit(found.job.id)
     qtbot.waitUntil(lambda: study.board is not None and study.board.summary == "all", timeout=WAIT)

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QApplication, QToolBar
 from pytestqt.qtbot import QtBot
 
 from explorer.core import settings
+from explorer.core.network_info import NetworkSpec
 from explorer.core.runner import State
 from explorer.core.settings import NetworkChoice, Session, Settings
 from explorer.ui.shell.window import Window
@@ -273,6 +274,63 @@ def test_a_strange_session_does_no_harm(
     qtbot: QtBot, window: Make, photo: Path, session: Session
 ) -> None:
     w = window(Settings(session=session), paths=[str(photo)])
+    qtbot.waitUntil(lambda: answered(w), timeout=ANSWER)
+
+
+def test_a_program_of_an_earlier_session_does_not_run_by_itself(
+    qtbot: QtBot, window: Make, photo: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "net.py"
+    program.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\ndef build():\n    pass\n")
+    session = Session(network=NetworkChoice(f"{program}:build"))
+    w = window(Settings(session=session), paths=[str(photo)])
+    error = w.inspector.error
+    qtbot.waitUntil(lambda: not error.isHidden(), timeout=ANSWER)
+    assert error.message.startswith("net.py is a program")
+    assert [button.text() for button in error.ways] == ["Run its code"]
+    qtbot.waitUntil(lambda: answered(w), timeout=ANSWER)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_network_in_no_list_stays_when_the_view_changes(
+    qtbot: QtBot, window: Make, photo: Path, tmp_path: Path
+) -> None:
+    """A segmenter that a program builds: Classify gives way, Feature maps keeps it."""
+    program = tmp_path / "net.py"
+    program.write_text(
+        "from torch import nn\n\n\ndef build():\n    return nn.Conv2d(3, 5, 3, padding=1)\n"
+    )
+    w = window(paths=[str(photo)])
+    qtbot.waitUntil(lambda: answered(w, "classify"), timeout=ANSWER)
+    said: list[str] = []
+    w.study.moved.connect(said.append)
+    spec = NetworkSpec(f"{program}:build")
+    w.trouble.run_program(spec)
+    qtbot.waitUntil(lambda: answered(w, "semantic"), timeout=ANSWER)
+    assert any("does not support Conv2d of net.py" in text for text in said)
+    assert w.study.spec is not None
+    assert w.study.spec.name == spec.name
+    w.study.set_view("feature_maps")
+    qtbot.waitUntil(lambda: answered(w, "feature_maps"), timeout=ANSWER)
+    assert w.study.spec.name == spec.name
+    assert w.networks.panel.summary()[0] == "Conv2d of net.py"
+    w.study.set_view("detections")
+    qtbot.waitUntil(lambda: answered(w, "detections"), timeout=ANSWER)
+    assert w.study.spec.name != spec.name, "a view for another task brings its network"
+
+
+def test_a_network_that_is_a_folder_is_remembered(
+    qtbot: QtBot, window: Make, photo: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "network"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"architectures": ["BertModel"]}')
+    (folder / "model.safetensors").write_bytes(b"")
+    session = Session(network=NetworkChoice("", str(folder)))
+    w = window(Settings(session=session), paths=[str(photo)])
+    error = w.inspector.error
+    qtbot.waitUntil(lambda: not error.isHidden(), timeout=ANSWER)
+    assert error.message.startswith("network is BertModel"), "it was tried, and says what it is"
     qtbot.waitUntil(lambda: answered(w), timeout=ANSWER)
 
 
