@@ -11,15 +11,19 @@ import torch
 from torch import Tensor, nn
 
 from explorer.networks.onnx.names import module_names
+from explorer.networks.onnx.nodes import file_nodes
 from explorer.networks.onnx.operators import NotConvertible, converted
 from explorer.networks.onnx.packages import needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from explorer.networks.onnx.nodes import FileNode
     from explorer.networks.onnx.reading import OnnxFile
 
     Head = Callable[[tuple[Tensor, ...], Tensor], Any]
+    Sized = tuple[tuple[int, ...], int]
+    Seen = Callable[[str, Any], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class OnnxModule(nn.Module):
         nms_thresh: A box that overlaps a better one of its class by more is suppressed.
         detections_per_img: At most this many boxes.
         head: From its outputs and the images to what a network of its task gives.
+        nodes: The file's own nodes, those that give constants left out.
+        source: The name of its input.
     """
 
     def __init__(self) -> None:
@@ -68,6 +74,8 @@ class OnnxModule(nn.Module):
         self.names: tuple[str, ...] = ()
         self.head: Head = first_only
         self.score_thresh, self.nms_thresh, self.detections_per_img = 0.0, 0.5, 0
+        self.nodes: tuple[FileNode, ...] = ()
+        self.source = ""
 
     def forward(self, images: Tensor) -> Any:
         """(N, 3, H, W), RGB, as the preprocessing gives it."""
@@ -75,11 +83,8 @@ class OnnxModule(nn.Module):
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
         """The file's own outputs, in its order."""
-        values = images.flip(1) if self.bgr and images.shape[1] == 3 else images
-        values = values.permute(0, 2, 3, 1) if self.nhwc else values
-        if self.unbatched:
-            return self.run(values[0])
-        if self.fixed_batch != 1 or len(values) <= 1:
+        values = self._entered(images)
+        if self.unbatched or self.fixed_batch != 1 or len(values) <= 1:
             return self.run(values)
         each = [self.run(values[at : at + 1]) for at in range(len(values))]
         return tuple(torch.cat(parts) for parts in zip(*each, strict=True))
@@ -87,6 +92,19 @@ class OnnxModule(nn.Module):
     def run(self, values: Tensor) -> tuple[Tensor, ...]:
         """The graph on its own input."""
         raise NotImplementedError
+
+    def sizes(self, images: Tensor) -> dict[str, Sized]:
+        """The shape of every tensor of the graph for the first image, and how many bytes it has.
+
+        By its name in the file; what is no tensor is missing.
+        """
+        raise NotImplementedError
+
+    def _entered(self, images: Tensor) -> Tensor:
+        """What the file takes, of what the preprocessing gives."""
+        values = images.flip(1) if self.bgr and images.shape[1] == 3 else images
+        values = values.permute(0, 2, 3, 1) if self.nhwc else values
+        return values[0] if self.unbatched else values
 
 
 class GraphModule(OnnxModule):
@@ -99,15 +117,32 @@ class GraphModule(OnnxModule):
         """From the names of values to the buffers that hold them."""
 
     def run(self, values: Tensor) -> tuple[Tensor, ...]:
+        return self._run(values, lambda _name, _value: None)
+
+    @torch.no_grad()
+    def sizes(self, images: Tensor) -> dict[str, Sized]:
+        found: dict[str, Sized] = {}
+
+        def seen(name: str, value: Any) -> None:
+            if isinstance(value, Tensor):
+                found[name] = tuple(value.shape), value.numel() * value.element_size()
+
+        values = self._entered(images[:1])
+        seen(self.source, values)
+        self._run(values, seen)
+        return found
+
+    def _run(self, values: Tensor, seen: Seen) -> tuple[Tensor, ...]:
         known: dict[str, Any] = {self.source: values}
         for step in self.plan:
             found = self.get_submodule(step.layer)
             given = [self._value(known, name) for name in step.given]
             answer = _called(found, given)
             made = answer if isinstance(answer, (tuple, list)) else (answer,)
-            known.update(
-                (name, value) for name, value in zip(step.made, made, strict=False) if name
-            )
+            for name, value in zip(step.made, made, strict=False):
+                if name:
+                    known[name] = value
+                    seen(name, value)
             for name in step.over:
                 known.pop(name, None)
         return tuple(self._value(known, name) for name in self.results)
@@ -166,6 +201,9 @@ def to_torch(file: OnnxFile) -> GraphModule:
     names = module_names([node.proto for node in nodes])
     plan = _plan(names, [given for _, given in parts], nodes, results)
     module = GraphModule(inputs[0].name, plan, results)
+    module.nodes = file_nodes(
+        file, {name: step.layer for step in plan for name in step.made if name}
+    )
     for name, (part, _) in zip(names, parts, strict=True):
         put(module, name, part)
     used = {name for step in plan for name in step.given} | set(results)

@@ -81,9 +81,10 @@ def _clean(parts: Sequence[str]) -> Path:
 
 _OWN = frozenset(
     {
-        "bgr", "constants", "entry", "fixed_batch", "head", "kind", "names", "nhwc", "outputs",
-        "plan", "poll", "results", "run", "session", "source", "training", "unbatched", "why",
-        "score_thresh", "nms_thresh", "detections_per_img",
+        "_inner", "_model", "_weights", "bgr", "constants", "fixed_batch", "head", "kind", "names",
+        "nhwc", "nodes", "outputs", "plan", "poll", "profiled", "results", "run", "session", "sizes",
+        "source", "training", "unbatched", "why", "score_thresh", "nms_thresh",
+        "detections_per_img",
     }
 )  # fmt: skip
 """Attributes of the modules that nodes become parts of."""

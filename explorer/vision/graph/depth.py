@@ -46,7 +46,7 @@ def depths_of(graph: Graph) -> Depths:
         if node.layer and node.flops and graph.calls[node.call].own:
             deep += 1
             layers.append((node.index, deep))
-        if node.kind == "add" and len(before) > 1 and min(before) < max(before):
+        if node.kind in ("add", "Add") and len(before) > 1 and min(before) < max(before):
             shortcuts.append((min(before), max(before)))
         depth.append(deep)
     return Depths(tuple(layers), max(depth, default=0), tuple(shortcuts))

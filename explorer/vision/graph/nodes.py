@@ -107,6 +107,8 @@ class Node:
         sources: Indices of the nodes that it depends on.
         inferred: Those among them that no tensor operation led to: the tensors that went in and
             those that came out are all that is known.
+        name: Its own name, where it is a node of a file; "" = that of its call is all it has.
+        about: The attributes that the file gives it, in a line.
     """
 
     index: int
@@ -119,6 +121,8 @@ class Node:
     memory: int
     sources: tuple[int, ...]
     inferred: frozenset[int] = frozenset()
+    name: str = ""
+    about: str = ""
 
     @property
     def values(self) -> int:
@@ -129,12 +133,14 @@ class Node:
 class Graph:
     """Nodes in the order in which they ran, node 0 is the input; the calls they belong to.
 
-    `uncounted` are floating-point operations on what does not depend on the input.
+    `uncounted` are floating-point operations on what does not depend on the input. `stored`: these
+    are the nodes of a file, not those of a recorded pass; its blocks are names, and are not called.
     """
 
     nodes: tuple[Node, ...]
     calls: tuple[Call, ...]
     uncounted: int = 0
+    stored: bool = False
 
     @property
     def flops(self) -> int:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from explorer.networks.onnx.runtime import RuntimeModule
+    from explorer.vision.graph.nodes import Graph
+
 Key = tuple[str, int]
 """The dotted name of a module and how often it had been called before, in the same pass."""
 
@@ -68,3 +71,38 @@ class Stopwatch:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         return perf_counter()
+
+
+class RuntimeStopwatch(Stopwatch):
+    """Times the nodes of a file that runs in ONNX Runtime, as it does itself."""
+
+    def __init__(self, module: RuntimeModule, device: torch.device) -> None:
+        super().__init__(module, device)
+        self._runtime = module
+
+    @torch.no_grad()
+    def time(self, run: Callable[[], object]) -> None:
+        """One more pass, and one before it to warm up; `run` calls the network once."""
+        start = self._now()
+        with self._runtime.profiled() as seconds:
+            run()
+            run()
+        self.spent += self._now() - start
+        for layer, duration in seconds.items():
+            self._seconds[layer, 0].append(duration)
+        self._seconds["", 0].append(sum(seconds.values()))
+        self.passes += 1
+
+
+def with_blocks(graph: Graph, seconds: Mapping[Key, float]) -> Mapping[Key, float]:
+    """The times of all calls: those of blocks that are mere names are the sums of their nodes'."""
+    found = dict(seconds)
+    for call in graph.calls:
+        key = call.path, call.number
+        if not call.leaf and key not in found:
+            inside = {graph.calls[node.call] for node in graph.inside(call.index)}
+            times = [seconds[each.path, each.number] for each in inside
+                     if (each.path, each.number) in seconds]  # fmt: skip
+            if times:
+                found[key] = sum(times)
+    return found

@@ -9,15 +9,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from explorer.core.layers import Curve, Heat, Link, Pane, Plot
+from explorer.core.layers import Curve, Heat, Link, Pane, Plot, Table
 from explorer.core.listing import quantity
 from explorer.engine.stages import activation_of
+from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.features.kernels import Kernels
 from explorer.vision.features.mosaics import Statistics, Tiling, stretched
+from explorer.vision.graph.nodes import INPUT
 
 if TYPE_CHECKING:
-    from explorer.core.layers import Float32
+    from explorer.core.layers import Extent, Float32, Picture
     from explorer.engine.scene import Scene
     from explorer.vision.graph.nodes import Graph, Node
 
@@ -42,6 +44,12 @@ class Details:
         activations: Counts and edges of the bins of all output values.
         weights: The same of the kernels' weights; None = none.
         formula: How its output size follows from its input size; "" = it has no window.
+        mean: (h, w) float32, the mean over the channels; None where cells are no places of the
+            photo.
+        extent: Of `mean` in the photo's pixels.
+        photo: The photo.
+        shape: Of the output tensor.
+        spread: The smallest, the mean and the largest of all output values.
     """
 
     path: str
@@ -53,6 +61,11 @@ class Details:
     activations: tuple[Float32, Float32]
     weights: tuple[Float32, Float32] | None
     formula: str
+    mean: Float32 | None
+    extent: Extent
+    photo: Picture
+    shape: tuple[int, ...]
+    spread: tuple[float, float, float]
     cache: DrawCache = field(default_factory=DrawCache)
 
 
@@ -71,6 +84,9 @@ def details_of(scene: Scene, graph: Graph, path: str, number: int, node: Node | 
     maps = found.values[:MOST_TILES]
     step = max(1, -(-max(maps.shape[1:]) // MOST_CELLS))
     maps = maps[:, ::step, ::step]
+    height, width = found.values.shape[1:]
+    placed = found.frame is not None and height * width > 1
+    values = found.values if found.values.size else np.zeros(1, np.float32)
     kernels, count, weights = None, 0, None
     if isinstance(module, nn.Conv2d):
         kernels, count, weights = _kernels(scene, path, module)
@@ -78,6 +94,11 @@ def details_of(scene: Scene, graph: Graph, path: str, number: int, node: Node | 
         path, type(module).__name__, stretched(maps, Statistics.of(maps)), len(found.values),
         kernels, count, _histogram(found.values), weights,
         "" if node is None else formula_of(graph, node),
+        found.values.mean(axis=0) if placed else None,
+        (0.0, 0.0, 1.0, 1.0) if found.frame is None
+        else found.frame.inverse().extent(float(width), float(height)),
+        photo_of(scene), found.shape,
+        (float(values.min()), float(values.mean()), float(values.max())),
     )  # fmt: skip
 
 
@@ -111,9 +132,12 @@ def _histogram(values: Float32) -> tuple[Float32, Float32]:
 
 
 def detail_panes(details: Details) -> tuple[Pane, ...]:
-    """The maps, and the kernels of a convolution; a click leads to the view that shows all."""
+    """The output on the photo, its maps, and the kernels of a convolution.
+
+    A click leads to the view that shows all of them.
+    """
     maps = details.maps
-    panes = []
+    panes = [] if details.mean is None else [_on_photo(details, details.mean)]
     if maps[0].size > 1:
         shown = _count(len(maps), details.channels, "map")
         panes.append(
@@ -133,6 +157,36 @@ def detail_panes(details: Details) -> tuple[Pane, ...]:
             )
         )  # fmt: skip
     return tuple(panes)
+
+
+def _on_photo(details: Details, mean: Float32) -> Pane:
+    low, high = float(mean.min()), float(mean.max())
+    heat = details.cache.get(
+        "on the photo",
+        lambda: Heat(
+            mean, low, high if high > low else low + 1.0, "viridis", details.extent, 0.75,
+            unit="mean activation", name="output",
+        ),
+    )  # fmt: skip
+    title = "On the photo" if details.channels == 1 else "On the photo: mean of all maps"
+    return Pane("image", size_of(details.photo), (details.photo, heat), title=title)
+
+
+def node_table(graph: Graph, node: Node, details: Details | None) -> Table:
+    """What the file says of a node, and the numbers that it computed for the photo."""
+    rows = [("name", node.name), ("operator", node.kind)]
+    rows += [tuple(words.split(" = ", 1)) for words in node.about.split(" · ") if words]
+    before = [graph.nodes[at] for at in node.sources]
+    rows += [("input", f"{each.name or INPUT} ({_sides(each.shape)})") for each in before]
+    rows.append(("output", _sides(node.shape)))
+    if details is not None:
+        low, mean, high = details.spread
+        rows.append(("values", f"{low:.4g} to {high:.4g}, mean {mean:.4g}"))
+    return Table("node", ("of the node", "value"), tuple(rows), title="Node of the file")
+
+
+def _sides(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "one value"
 
 
 def _tiles(

@@ -38,6 +38,8 @@ LETTERS = 15.0
 BLOCKS = 1 << 20
 """Keys of boxes from here on are blocks: this plus the index of their call."""
 MOST_BARS = 10
+LONGEST_NAME = 22
+"""Letters of the name of a file's node in its box."""
 EDGE, SHORTCUT, FOUND, CHOSEN = (140, 147, 158), (240, 140, 30), (255, 214, 40), (255, 160, 40)
 NO_SCALE = np.full((1, 1), np.nan, np.float32)
 """Draws nothing: the layer is there for its color scale."""
@@ -66,7 +68,8 @@ def picture_of(costed: Costed, most: int, within: int = 0, *, aspect: float = AS
     """The network, or the inside of one of its blocks with every layer by itself."""
 
     def make() -> Picture:
-        groups = folded(costed.graph, most, within, joined=within == 0)
+        joined = within == 0 and not costed.graph.stored
+        groups = folded(costed.graph, most, within, joined=joined)
         return Picture(groups, laid_out([group.sources for group in groups], aspect))
 
     return costed.cache.get(("picture", most, within, aspect), make)
@@ -126,7 +129,7 @@ def matches(costed: Costed, group: Group, find: str) -> bool:
     names = [group.title, group.path]
     for at in group.nodes:
         node = graph.nodes[at]
-        names += [node.kind, graph.calls[node.call].path]
+        names += [node.kind, graph.calls[node.call].path, node.name]
     return any(words in name.lower() for name in names)
 
 
@@ -135,6 +138,8 @@ def _label(costed: Costed, group: Group, by: str) -> str:
     title, _, more = group.title.partition(" · ")
     if group.is_block:
         more = _short(group.path)
+    elif costed.graph.stored:
+        more = _tail(group.path)
     lines = [title, more, shape_words(group.shape), cost_words(costed.cost(group, shown), shown)]
     return "\n".join(line for line in lines if line)
 
@@ -143,6 +148,14 @@ def _short(path: str) -> str:
     """The end of a dotted name: "3.1" of "features.3.1"."""
     short = ".".join(path.split(".")[-2:])
     return short if len(short) <= 10 else path.rpartition(".")[2]
+
+
+def _tail(path: str) -> str:
+    """As many parts from the end of a dotted name as there is room for."""
+    *before, found = path.split(".")
+    while before and len(before[-1]) + len(found) < LONGEST_NAME:
+        found = f"{before.pop()}.{found}"
+    return found if len(found) <= LONGEST_NAME else f"…{found[1 - LONGEST_NAME :]}"
 
 
 def _edges(picture: Picture) -> list[Layer]:
@@ -214,13 +227,22 @@ def _readout(costed: Costed, picture: Picture) -> Callable[[float, float], str]:
 
 def described(costed: Costed, group: Group) -> str:
     """Everything about a box in one line."""
-    words = [f"{group.path}: {group.title}" if group.path else group.title]
+    name = _name(costed, group)
+    words = [f"{name}: {group.title}" if name else group.title]
     words.append(f"output {shape_words(group.shape)}")
+    if not group.is_block and group.nodes and costed.graph.nodes[group.nodes[0]].about:
+        words.append(costed.graph.nodes[group.nodes[0]].about)
     words += [cost_words(cost, by) for by in COLORS[:-1] if (cost := costed.cost(group, by)) > 0]
     if group.is_block:
         layers = sum(costed.graph.nodes[at].layer for at in group.nodes)
         words.append(quantity(layers, "layer"))
     return " · ".join(words)
+
+
+def _name(costed: Costed, group: Group) -> str:
+    """The file's own name of a node, else the dotted name of the (first) module."""
+    own = "" if group.is_block or not group.nodes else costed.graph.nodes[group.nodes[0]].name
+    return own or group.path
 
 
 def cost_bars(costed: Costed, picture: Picture, by: str, high: float) -> Plot:
@@ -257,8 +279,8 @@ def layer_table(costed: Costed, picture: Picture, by: str, high: float) -> Table
         milliseconds = costed.cost(group, TIME)
         rows.append(
             (
-                group.path or "(input)", group.title, shape_words(group.shape), group.parameters,
-                group.flops, group.memory,
+                _name(costed, group) or "(input)", group.title, shape_words(group.shape),
+                group.parameters, group.flops, group.memory,
                 round(milliseconds, 3) if np.isfinite(milliseconds) else "",
             )
         )  # fmt: skip

@@ -14,12 +14,15 @@ from explorer.core.params import Effect, NetworkRef, Pick, param
 from explorer.core.step import Step
 from explorer.engine.scene import Scene
 from explorer.engine.view import Group, View
+from explorer.networks.onnx.module import OnnxModule
+from explorer.networks.onnx.runtime import RuntimeModule
 from explorer.views.inside.network_graph.costs import COLORS, Costed, brief
 from explorer.views.inside.network_graph.details import (
     detail_panes,
     details_of,
     formula_of,
     histograms,
+    node_table,
 )
 from explorer.views.inside.network_graph.panes import (
     BLOCKS,
@@ -36,11 +39,13 @@ from explorer.views.inside.network_graph.spectrum import spectrum_pane, spectrum
 from explorer.vision.graph.depth import REFERENCES, depths_of, reference
 from explorer.vision.graph.layout import ASPECT
 from explorer.vision.graph.recording import recorded
-from explorer.vision.graph.timing import Stopwatch
+from explorer.vision.graph.stored import stored_graph
+from explorer.vision.graph.timing import RuntimeStopwatch, Stopwatch, with_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from explorer.core.layers import Table
     from explorer.core.network_info import NetworkInfo
     from explorer.views.inside.network_graph.details import Details
     from explorer.views.inside.network_graph.panes import Picture
@@ -61,6 +66,10 @@ inception modules, MBConv blocks. *Boxes* says how many there may be; blocks are
 in. Norms and activations stand with the layer before them. Click a block to see its layers; there
 an orange arrow passes by other layers: a **shortcut** (skip connection). A dotted arrow is
 inferred: the tensors were not followed through code outside of PyTorch.
+
+**An ONNX file** is drawn as it is stored: its own nodes with their names, operators and attributes;
+names that begin alike are a block. Click a node to see its tensor on the photo, also where the file
+runs in ONNX Runtime. Nodes that only compute constants are not drawn.
 
 **Output size.** A kernel of size $F$ with stride $S$ and padding $P$ on each side fits on an input
 of width $W$ at this many places:
@@ -113,7 +122,7 @@ class Params:
         effect=Effect.DRAW, low=4, high=400, log=True, when=_shows_graph,
     )  # fmt: skip
     find: str = param(
-        "", "Find", "Outlines layers whose name or type contains these letters.",
+        "", "Find", "Outlines layers and nodes whose name or type contains these letters.",
         effect=Effect.DRAW, when=_shows_graph,
     )  # fmt: skip
     beside: tuple[NetworkRef, ...] = param(
@@ -162,11 +171,14 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 
 def graph_of(scene: Scene) -> Graph:
     """Of the scene's network on its input; the same for all photos of one size."""
-    given = scene.input()
-    return scene.network.memo(
-        ("graph", tuple(given.shape)),
-        lambda: recorded(scene.network.module, lambda: scene.call(given), [given]),
-    )
+    given, module = scene.input(), scene.network.module
+
+    def make() -> Graph:
+        if isinstance(module, OnnxModule):
+            return stored_graph(module, given)
+        return recorded(module, lambda: scene.call(given), [given])
+
+    return scene.network.memo(("graph", tuple(given.shape)), make)
 
 
 def _measured(scenes: list[Scene], networks: tuple[Costed, ...]) -> Iterator[tuple[Costed, ...]]:
@@ -177,7 +189,8 @@ def _measured(scenes: list[Scene], networks: tuple[Costed, ...]) -> Iterator[tup
         for row, watch in enumerate(watches):
             if not _enough(watch):
                 _time(watch, scenes[row])
-            found[row] = replace(found[row], seconds=watch.medians(), passes=watch.passes)
+            seconds = with_blocks(found[row].graph, watch.medians())
+            found[row] = replace(found[row], seconds=seconds, passes=watch.passes)
         yield tuple(found)
         if all(map(_enough, watches)):
             return
@@ -185,7 +198,13 @@ def _measured(scenes: list[Scene], networks: tuple[Costed, ...]) -> Iterator[tup
 
 def _stopwatch(scene: Scene) -> Stopwatch:
     network, size = scene.network, tuple(scene.input().shape)
-    return network.memo(("stopwatch", size), lambda: Stopwatch(network.module, network.device))
+
+    def make() -> Stopwatch:
+        if isinstance(network.module, RuntimeModule):
+            return RuntimeStopwatch(network.module, network.device)
+        return Stopwatch(network.module, network.device)
+
+    return network.memo(("stopwatch", size), make)
 
 
 def _time(watch: Stopwatch, scene: Scene) -> None:
@@ -226,6 +245,9 @@ def _place(graph: Graph, key: int | None) -> tuple[str, int, Node | None] | None
     Operations between layers have none, and neither has the input.
     """
     block = _block(graph, key)
+    if block is not None and graph.stored:  # its output is that of its last node
+        last = graph.calls[graph.nodes[graph.calls[block].last - 1].call]
+        return last.path, last.number, None
     if block is not None:
         return graph.calls[block].path, graph.calls[block].number, None
     if key is None or not 0 < key < len(graph.nodes) or not graph.nodes[key].layer:
@@ -280,10 +302,20 @@ def draw(result: Result, params: Params) -> Board:
     return Board(
         panes=tuple(panes),
         plots=tuple(plots),
-        tables=(layer_table(main, picture, params.color, high),),
+        tables=(*_node_table(result, params), layer_table(main, picture, params.color, high)),
         summary=_summary(main, picture, params),
         notes=_notes(main.graph),
     )
+
+
+def _node_table(result: Result, params: Params) -> tuple[Table, ...]:
+    """Of the chosen node of a file."""
+    graph = result.networks[0].graph
+    chosen = (_inner_layer(graph, params), (_place(graph, params.node) or (None,) * 3)[2])
+    node = next((each for each in chosen if each is not None), None)
+    if not graph.stored or node is None:
+        return ()
+    return (node_table(graph, node, result.details),)
 
 
 def _depth_board(result: Result, params: Params) -> Board:
@@ -350,13 +382,16 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     Keys: `names` (of modules, dotted), `types`, `outputs` and `inputs` (shapes, "1 x 64 x 56 x 56")
     of N nodes, with `layer` (N,) bool (False: an operation between layers), `call` (N,) how often
     its module had been called before, `node_flops` and `node_bytes` (N,); `edges` (E, 2) indices of
-    nodes and `inferred` (E,) bool; `parameters`, `flops`, `depth` of the network.
+    nodes and `inferred` (E,) bool; `parameters`, `flops`, `depth` of the network. Of an ONNX file
+    also `nodes`, their own names, and `attributes`.
     """
     graph = result.networks[0].graph
     nodes = graph.nodes
     edges = [(at, node.index) for node in nodes for at in node.sources]
     inferred = [at in node.inferred for node in nodes for at in node.sources]
+    own = {"nodes": [node.name for node in nodes], "attributes": [node.about for node in nodes]}
     return {
+        **(own if graph.stored else {}),
         "names": [graph.calls[node.call].path for node in nodes],
         "types": [node.kind for node in nodes],
         "outputs": [" x ".join(map(str, node.shape)) for node in nodes],
