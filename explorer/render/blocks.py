@@ -15,7 +15,7 @@ from explorer.render.typeface import Typeface, line_height
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from explorer.core.layers import Color
+    from explorer.core.layers import Color, Pane
     from explorer.render.surface import Surface
 
 Theme = Literal["light", "dark"]
@@ -42,6 +42,10 @@ class Style:
 
     def px(self, units: float) -> int:
         return round(units * self.density)
+
+    def ground(self, pane: Pane) -> Color:
+        """What is under the layers of a pane."""
+        return self.card if pane.drawing else self.backdrop
 
     @property
     def body(self) -> float:

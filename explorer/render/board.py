@@ -234,7 +234,7 @@ def _pane_block(pane: Pane, width: int, style: Style) -> Block:
         box = (float(x), float(y), float(x + size[0]), float(y + size[1]))
         part = surface.part(box, pane.name)
         if part.width > 0 and part.height > 0:  # the surface may end before the board does
-            part.fill((0.0, 0.0, float(size[0]), float(size[1])), style.backdrop)
+            part.fill((0.0, 0.0, float(size[0]), float(size[1])), style.ground(pane))
             sx, sy = size[0] / frame_width, size[1] / frame_height
             draw_pane(part, pane, sx, sy, style.density)
 

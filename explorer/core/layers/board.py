@@ -43,6 +43,7 @@ class Pane:
         readout: ``(x, y) -> str`` for the status bar under the mouse, in the pane's frame. Pure and
             cheap. Without it the values of the topmost Picture, Heat or Masks are shown.
         link: Where a click on it leads.
+        drawing: It is drawn on plain ground, which is light or dark as everything around it.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Pane:
     frame: str = "image"
     readout: Callable[[float, float], str] | None = None
     link: Link | None = None
+    drawing: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -82,8 +82,8 @@ def _clean(parts: Sequence[str]) -> Path:
 _OWN = frozenset(
     {
         "_inner", "_model", "_weights", "bgr", "constants", "fixed_batch", "head", "kind", "names",
-        "nhwc", "nodes", "outputs", "plan", "poll", "profiled", "results", "run", "session", "sizes",
-        "source", "training", "unbatched", "why", "score_thresh", "nms_thresh",
+        "nhwc", "nodes", "outputs", "plan", "poll", "profiled", "results", "run", "session",
+        "sizes", "source", "training", "unbatched", "why", "score_thresh", "nms_thresh",
         "detections_per_img",
     }
 )  # fmt: skip

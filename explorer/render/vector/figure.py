@@ -86,6 +86,6 @@ def render_pane_figure(
     drawing = Drawing(size.units, max(1, round(pane.size[1] * scale)))
     whole = (0.0, 0.0, float(drawing.width), float(drawing.height))
     part = drawing.part(whole, pane.name)
-    part.fill(whole, style.backdrop)
+    part.fill(whole, style.ground(pane))
     draw_pane(part, pane, scale, scale, style.density)
     return drawing

@@ -37,6 +37,7 @@ from explorer.ui.items.item_images import (
 from explorer.ui.items.outlines import bars
 
 if TYPE_CHECKING:
+    from explorer.core.layers import Pane
     from explorer.core.params import Box, Point
 
 NUMBERS_FROM = 40.0
@@ -50,11 +51,11 @@ def ground_color(palette: QPalette) -> QColor:
 
 
 def draw_ground(
-    painter: QPainter, lens: Lens, size: tuple[float, float], palette: QPalette, *, checker: bool
+    painter: QPainter, lens: Lens, pane: Pane, palette: QPalette, *, checker: bool
 ) -> None:
-    """The shadow under the pane, and a checker where the pane may be transparent."""
+    """The shadow under the pane, and a checker where it may be transparent; plain for a drawing."""
     painter.resetTransform()
-    rect = lens.rect(0.0, 0.0, *size)
+    rect = lens.rect(0.0, 0.0, *pane.size)
     whole = rect.toAlignedRect()
     window = QRect(0, 0, round(lens.width), round(lens.height))
     if not whole.contains(window):
@@ -63,7 +64,9 @@ def draw_ground(
         for color, rects in _shadow(*corners, ground_color(palette).rgb()):
             painter.setBrush(color)
             painter.drawRects(rects)
-    if checker:
+    if pane.drawing:
+        painter.fillRect(rect, palette.base())
+    elif checker:
         painter.fillRect(rect, _checker(dark(palette.window().color())))
 
 

@@ -208,7 +208,7 @@ class PaneView(PanZoomView):
         painter.fillRect(self.viewport().rect(), ground_color(self.palette()))
         if self._pane is not None:
             checker = not any(item.isVisible() and item.covers() for item in self._items)
-            draw_ground(painter, lens, self._pane.size, self.palette(), checker=checker)
+            draw_ground(painter, lens, self._pane, self.palette(), checker=checker)
 
     def drawForeground(self, painter: QPainter, rect: QRectF | object) -> None:
         self._front(self._draw_front, painter)

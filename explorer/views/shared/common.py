@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from explorer.core.layers import Picture
 from explorer.core.network_info import SCORE_THRESHOLD
 from explorer.views.shared.plural import plural
@@ -20,17 +18,11 @@ if TYPE_CHECKING:
 
 CROP_COLOR: Color = (235, 235, 235)
 """Of the dotted frame around the network's input: a color of no class."""
-_PAPER: UInt8 = np.full((1, 1, 3), 244, np.uint8)
 
 
 def photo_of(scene: Scene) -> Picture:
     """The photo as a layer, the same object for every view of the scene."""
     return scene.memo("photo", lambda: Picture(scene.image.pixels, name="photo"))
-
-
-def paper(size: tuple[float, float]) -> Picture:
-    """A plain light picture under a drawing; `size` is that of its pane."""
-    return Picture(_PAPER, extent=(0.0, 0.0, *size), name="paper")
 
 
 def size_of(photo: Picture) -> tuple[float, float]:

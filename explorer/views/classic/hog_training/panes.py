@@ -9,7 +9,7 @@ import numpy as np
 from explorer.core.layers import Boxes, Curve, Heat, Pane, Picture, Plot, Table, Text
 from explorer.core.listing import quantity
 from explorer.views.shared.anchors import BLUE, GRAY, GREEN, ORANGE, RED, same, truth_layer
-from explorer.views.shared.common import paper, size_of
+from explorer.views.shared.common import size_of
 from explorer.views.shared.folders.sheet import labeled_sheet
 from explorer.vision.features.mosaics import Tiling, picture_sheet
 from explorer.vision.hog.detector import kept
@@ -88,7 +88,7 @@ def photo_pane(result: Result, score: float, iou: float, truth: Sequence[Box]) -
 def _blank(name: str, title: str) -> Pane:
     size = (160.0, 120.0)
     words = Text("not yet", (80.0, 60.0), anchor=(0.5, 0.5), name="words")
-    return Pane(name, size, (paper(size), words), title=title, frame=name)
+    return Pane(name, size, (words,), title=title, frame=name, drawing=True)
 
 
 def det_plot(result: Result) -> Plot:

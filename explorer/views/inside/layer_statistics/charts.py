@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Boxes, Curve, Heat, Pane, Plot
-from explorer.views.shared.common import paper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,7 +62,6 @@ def matrix_pane(
     extent = (side, 0.0, side + size[0], size[1])
     whole = (side + size[0], size[1] + foot)
     layers: list[Layer] = [
-        paper(whole),
         Heat(values, *scale, colormap=colormap, extent=extent, unit=unit, name=name),
         *over,
     ]
@@ -77,7 +75,7 @@ def matrix_pane(
 
     return Pane(
         name, whole, tuple(layers), title=title, frame=name,
-        readout=under,
+        readout=under, drawing=True,
     )  # fmt: skip
 
 

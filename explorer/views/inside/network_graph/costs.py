@@ -28,10 +28,12 @@ _KINDS = (
     ("conv", (66, 133, 214)),
     ("pool", (60, 160, 110)),
     ("linear", (150, 96, 200)),
+    ("gemm", (150, 96, 200)),
+    ("matmul", (150, 96, 200)),
     ("attention", (200, 90, 140)),
     ("add", (224, 138, 40)),
-    ("concatenate", (224, 138, 40)),
-    ("multiply", (224, 138, 40)),
+    ("concat", (224, 138, 40)),
+    ("mul", (224, 138, 40)),
 )
 _LAYER, _BLOCK = (118, 128, 140), (38, 150, 160)
 
@@ -82,11 +84,16 @@ def cost_words(cost: float, by: str) -> str:
         return ""
     match by:
         case "time":
-            return f"{cost:.3g} ms"
+            return milliseconds(cost)
         case "memory":
             return brief(cost, "B")
         case _:
             return f"{brief(cost)} {'parameters' if by == PARAMETERS else 'FLOPs'}"
+
+
+def milliseconds(time: float) -> str:
+    """Three digits: "0.35 ms", "98.7 ms", "1.3 s"."""
+    return f"{time / 1000:.3g} s" if time >= 999.5 else f"{time:.3g} ms"
 
 
 def shape_words(shape: Shape) -> str:

@@ -23,7 +23,6 @@ from explorer.views.inside.network_graph.costs import (
     kind_colors,
     shape_words,
 )
-from explorer.views.shared.common import paper
 from explorer.vision.graph.folding import folded
 from explorer.vision.graph.layout import ASPECT, laid_out
 
@@ -99,7 +98,7 @@ def graph_pane(
         drawn.boxes, colors, labels=tuple(_label(costed, group, by) for group in groups),
         keys=picture.keys, width=1.0, fill=1.0, letters=LETTERS, name=name,
     )  # fmt: skip
-    layers: list[Layer] = [paper(drawn.size), *_edges(picture), boxes]
+    layers: list[Layer] = [*_edges(picture), boxes]
     matching = [row for row, group in enumerate(groups) if matches(costed, group, find)]
     if matching:
         layers.append(_frames(drawn, matching, FOUND, "found"))
@@ -110,7 +109,13 @@ def graph_pane(
             Heat(NO_SCALE, 0.0, high or 1.0, unit=UNITS[by], extent=(0, 0, 1, 1), name="scale")
         )
     return Pane(
-        name, drawn.size, tuple(layers), title=title, frame=name, readout=_readout(costed, picture)
+        name,
+        drawn.size,
+        tuple(layers),
+        title=title,
+        frame=name,
+        readout=_readout(costed, picture),
+        drawing=True,
     )
 
 
@@ -140,6 +145,8 @@ def _label(costed: Costed, group: Group, by: str) -> str:
         more = _short(group.path)
     elif costed.graph.stored:
         more = _tail(group.path)
+    if costed.graph.stored and more == title:
+        more = ""
     lines = [title, more, shape_words(group.shape), cost_words(costed.cost(group, shown), shown)]
     return "\n".join(line for line in lines if line)
 
@@ -228,7 +235,7 @@ def _readout(costed: Costed, picture: Picture) -> Callable[[float, float], str]:
 def described(costed: Costed, group: Group) -> str:
     """Everything about a box in one line."""
     name = _name(costed, group)
-    words = [f"{name}: {group.title}" if name else group.title]
+    words = [f"{name}: {group.title}" if name and name != group.title else group.title]
     words.append(f"output {shape_words(group.shape)}")
     if not group.is_block and group.nodes and costed.graph.nodes[group.nodes[0]].about:
         words.append(costed.graph.nodes[group.nodes[0]].about)

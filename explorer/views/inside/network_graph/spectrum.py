@@ -19,7 +19,6 @@ from explorer.views.inside.network_graph.costs import (
     shape_words,
 )
 from explorer.views.inside.network_graph.panes import NO_SCALE, SHORTCUT
-from explorer.views.shared.common import paper
 from explorer.vision.graph.depth import depths_of
 from explorer.vision.graph.folding import title_of
 
@@ -62,7 +61,6 @@ def spectrum_pane(networks: Sequence[tuple[str, Graph]], by: str) -> Pane:
     colors = colors_of((powers - low)[: len(costs)].tolist(), high - low)
     xyxy = np.array(boxes, np.float32).reshape(-1, 4)
     layers: list[Layer] = [
-        paper(size),
         *_rules(deepest, unit, size[0]),
         Boxes(xyxy, colors, width=1.0, fill=1.0, selectable=False, name="depths"),
         _heads(networks, depths),
@@ -78,10 +76,10 @@ def spectrum_pane(networks: Sequence[tuple[str, Graph]], by: str) -> Pane:
     if lines:
         segments = np.array(lines, np.float32).reshape(-1, 4)
         tint = np.tile(np.array(SHORTCUT, np.uint8), (len(segments), 1))
-        layers.insert(2, Lines(segments, tint, width=1.5, name="shortcuts"))
+        layers.insert(1, Lines(segments, tint, width=1.5, name="shortcuts"))
     return Pane(
         "depth", size, tuple(layers), title="Depth: layers with weights", frame="depth",
-        readout=_readout(xyxy, words),
+        readout=_readout(xyxy, words), drawing=True,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from explorer.engine.scene import Scene
 from explorer.engine.view import Group, View
 from explorer.networks.onnx.module import OnnxModule
 from explorer.networks.onnx.runtime import RuntimeModule
-from explorer.views.inside.network_graph.costs import COLORS, Costed, brief
+from explorer.views.inside.network_graph.costs import COLORS, Costed, brief, milliseconds
 from explorer.views.inside.network_graph.details import (
     detail_panes,
     details_of,
@@ -352,7 +352,7 @@ def _summary(main: Costed, picture: Picture, params: Params) -> str:
     whole = main.seconds.get(("", 0))
     if whole is not None:
         passes = quantity(main.passes, "pass", "passes")
-        words.append(f"{1000 * whole:.3g} ms (median of {passes})")
+        words.append(f"{milliseconds(1000 * whole)} (median of {passes})")
     return " · ".join(words)
 
 
