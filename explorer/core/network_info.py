@@ -161,6 +161,7 @@ class NetworkInfo:
         others: What `spec.weights` would be for the other networks in the same file: FILE#PART.
         unnamed: How many classes there are when their names are not known.
         renamed: The classes have the names of a list that was given, which is no file.
+        cells: It is a detector of a file whose outputs are numbers of cells, as YOLO's are.
     """
 
     spec: NetworkSpec
@@ -183,6 +184,7 @@ class NetworkInfo:
     others: tuple[str, ...] = ()
     unnamed: int = 0
     renamed: bool = False
+    cells: bool = False
 
     @property
     def digest(self) -> str:

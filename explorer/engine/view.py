@@ -157,6 +157,7 @@ class View(Generic[P, R]):
         begins_with: The catalog's network for whoever comes to it with one that it has nothing to
             show of, where not every network for its tasks will do.
         parts: Names of layers; it has something to show of networks with all of them only.
+        cells: Networks whose outputs are numbers of cells (`NetworkInfo.cells`) will do, too.
         data: ``(result, params) -> mapping`` of arrays and plain values for --data exports; by
             default the tables of the board.
         mask: ``(result, params) -> IndexedMask | None``: what is written as an indexed PNG.
@@ -187,6 +188,7 @@ class View(Generic[P, R]):
     best: str = ""
     begins_with: str = ""
     parts: tuple[str, ...] = ()
+    cells: bool = False
     data: Callable[[R, P], Mapping[str, Any]] | None = None
     mask: Callable[[R, P], IndexedMask | None] | None = None
     page: Callable[[R, P], Board] | None = None
@@ -221,4 +223,5 @@ class View(Generic[P, R]):
 
     def takes(self, info: NetworkInfo) -> bool:
         """Whether there is something to show of this very network."""
-        return self.suits(info.task) and set(self.parts) <= set(info.layer_names())
+        has_parts = set(self.parts) <= set(info.layer_names())
+        return self.suits(info.task) and (has_parts or (self.cells and info.cells))

@@ -82,3 +82,30 @@ def classifier(
         constants=constants, **more,
     )  # fmt: skip
     return written(model, path)
+
+
+def constant_detector(
+    path: Path, answer: np.ndarray, size: tuple[int, int], **constants: np.ndarray
+) -> Path:
+    """A detector that gives `answer` for every image of that size, in boxes of classes a to d.
+
+    It is added to 0 times the image's mean; `constants` are added up, times 0, as well.
+    """
+    nodes = [
+        helper.make_node("ReduceMean", ["image"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+    ]
+    last = "nothing"
+    for name in constants:
+        nodes += [
+            helper.make_node("Mul", [name, last], [f"{name} scaled"]),
+            helper.make_node("ReduceMean", [f"{name} scaled"], [f"{name} mean"], keepdims=0),
+        ]
+        last = f"{name} mean"
+    nodes.append(helper.make_node("Add", ["answer", last], ["output0"]))
+    model = model_of(
+        nodes, given={"image": [1, 3, *size]}, made={"output0": list(answer.shape)},
+        constants={"answer": answer, "zero": np.zeros((), np.float32), **constants},
+        metadata={"names": "{0: 'a', 1: 'b', 2: 'c', 3: 'd'}", "task": "detect"},
+    )  # fmt: skip
+    return written(model, path)

@@ -15,6 +15,7 @@ from explorer.networks.checkpoints.class_lists import names_beside
 from explorer.networks.onnx import decoders, metadata
 from explorer.networks.onnx.cards import Card
 from explorer.networks.onnx.decoders import Decoding, Detector
+from explorer.networks.onnx.grids import constants_of, fits
 from explorer.networks.onnx.heads import Classifier, Segmenter
 from explorer.networks.onnx.module import OnnxModule, first_only, to_torch
 from explorer.networks.onnx.operators import NotConvertible
@@ -150,6 +151,7 @@ def built(file: OnnxFile, given: ImageInput, *, in_torch: bool = True) -> OnnxMo
     except Exception as error:
         raise damaged(file.name, f"{type(error).__name__} while its graph was built") from error
     module.names = tuple(value.name for value in file.model.graph.output)
+    module.anchors = constants_of(file)
     return _fed(module, given)
 
 
@@ -231,6 +233,9 @@ def inspected(file: OnnxFile) -> tuple[Card, OnnxModule]:
     told = metadata.task(file.metadata)
     form = decoders.likely_form(shapes, names, trial.size)
     labels = metadata.class_names(file.metadata)
+    form = form or (
+        _form_by_names(shapes, trial.size, len(labels)) if told == "detection" else None
+    )
     task = cast("Task", told) if told else _task_of(trial, form, len(labels))
     if task == "detection" and form is None:
         task = _task_of(trial, None, len(labels))
@@ -257,6 +262,18 @@ def inspected(file: OnnxFile) -> tuple[Card, OnnxModule]:
         assumed=(*assumed, *beside),
     )
     return card, module
+
+
+def _form_by_names(
+    shapes: Sequence[tuple[int, ...]], size: tuple[int, int], classes: int
+) -> decoders.Form | None:
+    """YOLO's form with other levels than usual: the number of class names tells the axes apart."""
+    if not classes or not shapes or len(shapes[0]) != 3:
+        return None
+    _, first, last = shapes[0]
+    if last == 5 + classes and fits(size, first, "yolov5"):
+        return "yolov5"
+    return "yolov8" if first == 4 + classes and fits(size, last, "yolov8") else None
 
 
 def _compared(

@@ -21,6 +21,7 @@ from explorer.networks.checkpoints.loading import (
 )
 from explorer.networks.network import Network
 from explorer.networks.onnx import cards, inspecting
+from explorer.networks.onnx.grids import FORMS_OF_CELLS
 from explorer.networks.onnx.packages import needed
 from explorer.networks.onnx.reading import read
 from explorer.networks.onnx.runtime import RuntimeModule
@@ -144,6 +145,7 @@ def _network(
         score_threshold=YOLO_SCORE if yolo else 0.5,
         digester=lambda: card.digest,
         unnamed=unnamed,
+        cells=card.decoding is not None and card.decoding.form in FORMS_OF_CELLS,
     )
     return Network(info, module, card.preprocess, device, torch.float32)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from explorer.networks.onnx.grids import Constants
 from explorer.networks.onnx.names import module_names
 from explorer.networks.onnx.nodes import file_nodes
 from explorer.networks.onnx.operators import NotConvertible, converted
@@ -63,6 +64,7 @@ class OnnxModule(nn.Module):
         head: From its outputs and the images to what a network of its task gives.
         nodes: The file's own nodes, those that give constants left out.
         source: The name of its input.
+        anchors: The constants of the file that may be a detector's anchors.
     """
 
     def __init__(self) -> None:
@@ -76,10 +78,12 @@ class OnnxModule(nn.Module):
         self.score_thresh, self.nms_thresh, self.detections_per_img = 0.0, 0.5, 0
         self.nodes: tuple[FileNode, ...] = ()
         self.source = ""
+        self.anchors = Constants()
 
-    def forward(self, images: Tensor) -> Any:
-        """(N, 3, H, W), RGB, as the preprocessing gives it."""
-        return self.head(self.outputs(images), images)
+    def forward(self, images: Tensor | list[Tensor]) -> Any:
+        """(N, 3, H, W), RGB, as the preprocessing gives it; a list of images of one size too."""
+        batch = images if isinstance(images, Tensor) else torch.stack(images)
+        return self.head(self.outputs(batch), batch)
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
         """The file's own outputs, in its order."""

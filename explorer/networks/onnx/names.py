@@ -81,10 +81,11 @@ def _clean(parts: Sequence[str]) -> Path:
 
 _OWN = frozenset(
     {
-        "_inner", "_model", "_weights", "bgr", "constants", "fixed_batch", "head", "kind", "names",
-        "nhwc", "nodes", "outputs", "plan", "poll", "profiled", "results", "run", "session",
-        "sizes", "source", "training", "unbatched", "why", "score_thresh", "nms_thresh",
-        "detections_per_img",
+        "_computed", "_entered", "_fetch", "_given", "_inner", "_model", "_pass", "_run",
+        "_session", "_value", "_weights", "anchors", "bgr", "constants", "fixed_batch", "head",
+        "kind", "names", "nhwc", "nodes", "outputs", "plan", "poll", "profiled", "refusal",
+        "results", "run", "session", "sizes", "source", "training", "unbatched", "why",
+        "score_thresh", "nms_thresh", "detections_per_img",
     }
 )  # fmt: skip
 """Attributes of the modules that nodes become parts of."""

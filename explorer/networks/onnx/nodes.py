@@ -57,7 +57,7 @@ class FileNode:
 
 
 def file_nodes(file: OnnxFile, layers: Mapping[str, str]) -> tuple[FileNode, ...]:
-    """The nodes that have a module, in the file's order.
+    """The nodes that have a module, in the file's order; second names of constants left out.
 
     Args:
         file: The model.
@@ -77,7 +77,7 @@ def file_nodes(file: OnnxFile, layers: Mapping[str, str]) -> tuple[FileNode, ...
     found, counted = [], set[str]()
     for node in file.model.graph.node:
         layer = next((layers[name] for name in node.output if name in layers), None)
-        if layer is None:
+        if layer is None or node.output[0] in origin:
             continue
         own = {name: tensors[origin[name]] for name in node.input if name in origin}
         weights = node.input[:3] if node.op_type == "BatchNormalization" else node.input

@@ -94,7 +94,7 @@ class RuntimeModule(OnnxModule):
 
     def run(self, values: Tensor) -> tuple[Tensor, ...]:
         if torch.is_grad_enabled() and values.requires_grad:
-            raise self._refusal("gradients")
+            raise self.refusal("gradients")
         given = self._given(values)
         for tap in self.modules():
             if isinstance(tap, Tap) and (tap._forward_hooks or tap._forward_pre_hooks_with_kwargs):
@@ -163,9 +163,14 @@ class RuntimeModule(OnnxModule):
         passed = tap(*(found[name] for name in tap.given if asked))
         kept, made, tap.now = passed if isinstance(passed, tuple) else (passed,), tap.now, ()
         if any(one is not other for one, other in zip(kept, made, strict=True)):
-            raise self._refusal("changes to the output of a layer")
+            raise self.refusal("changes to the output of a layer")
 
-    def _refusal(self, what: str) -> ExplorerError:
+    def __deepcopy__(self, _memo: dict[int, Any]) -> RuntimeModule:
+        """Itself: it has no weights that a copy could have others of."""
+        return self
+
+    def refusal(self, what: str) -> ExplorerError:
+        """The sentence for what needs PyTorch, with the operators for which it is not there."""
         return ExplorerError(
             f"This network runs in ONNX Runtime, which has no {what}: "
             f"PyTorch has no exact form of {self.why}.",

@@ -18,6 +18,8 @@ from torchvision.ops import box_iou
 
 from explorer.core.errors import ExplorerError
 from explorer.networks.embedded.yolo import YOLO, YOLOv1, YOLOv2, boxes_apart
+from explorer.networks.onnx.decoders import Detector, candidates
+from explorer.networks.onnx.module import OnnxModule
 from explorer.vision.attribution.targets import Reading
 from explorer.vision.trace import TwoStage, traced, yolo
 
@@ -37,7 +39,7 @@ def box_target(module: nn.Module, image: Tensor, row: int, trace: Trace | None =
     """The target of one detection.
 
     Args:
-        module: One of torchvision's detectors, or one of the embedded YOLO kind.
+        module: One of torchvision's detectors, of the embedded YOLO kind, or of an ONNX file.
         image: (C, H, W) as the module takes it.
         row: Which detection, in the order of the module's output.
         trace: Of the module on this image, where there is one already.
@@ -47,6 +49,8 @@ def box_target(module: nn.Module, image: Tensor, row: int, trace: Trace | None =
     """
     if isinstance(module, YOLO):
         return YoloBox(module, *_yolo_place(module, image, row))
+    if isinstance(module, OnnxModule):
+        return FileBox(module, *_file_place(module, image, row))
     trace = trace or traced(module, image)
     places, labels = trace.detected
     if not 0 <= row < len(places):
@@ -240,6 +244,51 @@ def _no_detection(count: int) -> ExplorerError:
         "There is no such detection." if count else "The detector finds nothing on this photo.",
         "Choose another box." if count else "Choose another photo, or a unit as target.",
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileBox:
+    """The score of a fixed box of a file's outputs, as its decoder computes it.
+
+    Attributes:
+        module: Of an ONNX file, a detector whose boxes are suppressed here.
+        place: Which of the network's boxes.
+        label: Index of the class.
+    """
+
+    module: OnnxModule
+    place: int
+    label: int
+
+    def __call__(self, values: Tensor) -> Reading:
+        """See `Target`: the logit of the score, which is what the network gives."""
+        head = self.module.head
+        assert isinstance(head, Detector)
+        outputs, size = self.module.outputs(values), (values.shape[-2], values.shape[-1])
+        found = []
+        for at in range(len(values)):
+            own = head.of_image(outputs, at, len(values))
+            scores = candidates(own, head.decoding, size, head.names)[1]
+            found.append(scores[self.place, self.label - 1].float())
+        score = torch.stack(found)
+        label = torch.full_like(score, self.label, dtype=torch.int64)
+        return Reading(score.logit(SMALLEST), score.detach(), label)
+
+
+def _file_place(module: OnnxModule, image: Tensor, row: int) -> tuple[int, int]:
+    """Which of the network's boxes detection `row` is, and its class."""
+    head = module.head
+    if not isinstance(head, Detector) or not head.decoding.suppresses:
+        raise ExplorerError(
+            "The network has selected its boxes itself: they cannot be followed back.",
+            "Choose D-RISE, or a unit as target.",
+        )
+    outputs = head.of_image(module.outputs(image[None]), 0, 1)
+    found = head.pairs(outputs, (image.shape[-2], image.shape[-1]))
+    kept = head.kept(found)
+    if not 0 <= row < len(kept):
+        raise _no_detection(len(kept))
+    return int(found.rows[kept[row]]), int(found.labels[kept[row]])
 
 
 def _yolo_place(module: YOLO, image: Tensor, row: int) -> tuple[int, int]:

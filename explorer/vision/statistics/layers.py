@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
 from explorer.networks.hooks import captured, tensors_in
+from explorer.networks.onnx.runtime import RuntimeModule
 from explorer.vision.features.classification import class_scores
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 PERCENTILES = (5.0, 25.0, 50.0, 75.0, 95.0)
 MOST = 1 << 16
 """Values of a tensor that its percentiles are computed of, evenly spaced; the rest is exact."""
+
+PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+"""Nodes of a file in ONNX Runtime that are layers with weights where they have some."""
 
 Initialization = Literal["Glorot", "He", "too small", "too large"]
 INITIALIZATIONS: tuple[Initialization, ...] = ("Glorot", "He", "too small", "too large")
@@ -98,6 +102,8 @@ class _Watched:
 def layers_with_weights(module: nn.Module) -> list[str]:
     """Names of the convolutions and linear layers."""
     kinds = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+    if isinstance(module, RuntimeModule):
+        return [node.layer for node in module.nodes if node.parameters and node.kind in PRODUCTS]
     return [name for name, child in module.named_modules() if isinstance(child, kinds)]
 
 
@@ -128,6 +134,8 @@ def flow(
         with torch.no_grad(), captured(module, names, convert=watch) as records:
             run()
         return _layers(module, records, {}), {}
+    if isinstance(module, RuntimeModule):
+        raise module.refusal("gradients")
     with torch.enable_grad(), _differentiable(module) as weights:
         with captured(module, names, convert=watch) as records:
             output = run()
@@ -233,7 +241,12 @@ def reinitialized(module: nn.Module, how: Initialization, generator: torch.Gener
         module: Stays as it is.
         how: Of all convolutions and linear layers; biases are 0.
         generator: On the CPU.
+
+    Raises:
+        ExplorerError: It runs in ONNX Runtime, where weights are fixed.
     """
+    if isinstance(module, RuntimeModule):
+        raise module.refusal("other weights")
     fresh = copy.deepcopy(module)
     for child in fresh.modules():
         if isinstance(child, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):

@@ -76,6 +76,8 @@ def own_answers(
         own = module.anchor_answers(images)
     elif isinstance(module, YOLOv2):
         own = yolo.anchor_answers(module, images)
+    elif isinstance(module, OnnxModule) and isinstance(images, Tensor):
+        own = decoded.anchor_answers(module, images)
     else:
         return None
     return replace(own, frame=frame.then(own.frame))

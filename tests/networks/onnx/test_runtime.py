@@ -129,3 +129,129 @@ def test_without_onnx_runtime_a_sentence_says_what_to_install(
         catalog.opened(path)
     assert "PyTorch has no exact form of Resize (linear, asymmetric)" in caught.value.message
     assert caught.value.hint.endswith("pip install 'convnet-explorer[onnx]'.")
+
+
+@torch.no_grad()
+def test_one_tensor_is_in_memory_at_a_time(path: Path) -> None:
+    module, images = module_of(path), torch.rand(1, 3, 32, 32)
+    assert [one.name for one in module.session.get_outputs()] == ["scores"]
+    with captured(module, ["conv", "up", "pool"]) as records:
+        module(images)
+    assert sorted(records) == ["conv", "pool", "up"]
+    names, session = module._inner
+    assert names == ("c",), "the last one's session replaced the others"
+    # ONNX Runtime keeps every output that a session has until its end.
+    assert [one.name for one in session.get_outputs()] == ["c"]
+    given = {"image": images.numpy()}
+    whole = onnx.load(str(path))
+    whole.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in "abc")
+    expected = onnxruntime.InferenceSession(whole.SerializeToString()).run(list("abc"), given)
+    for layer, value in zip(("conv", "up", "pool"), expected, strict=True):
+        assert np.allclose(records[layer][0], value, atol=1e-6)
+
+
+def test_a_node_in_a_branch_takes_tensors_from_around_it(tmp_path: Path) -> None:
+    """What leads to the output of an `If` is more than its condition."""
+    then = helper.make_graph(
+        [helper.make_node("Neg", ["a"], ["t"])], "then", [],
+        [helper.make_tensor_value_info("t", 1, [1, 3, 8, 8])],
+    )  # fmt: skip
+    other = helper.make_graph(
+        [helper.make_node("Abs", ["a"], ["o"])], "else", [],
+        [helper.make_tensor_value_info("o", 1, [1, 3, 8, 8])],
+    )  # fmt: skip
+    nodes = [
+        helper.make_node("Relu", ["image"], ["a"], "first"),
+        helper.make_node("If", ["yes"], ["b"], "branch", then_branch=then, else_branch=other),
+        helper.make_node("GlobalAveragePool", ["b"], ["c"], "mean"),
+        helper.make_node("Flatten", ["c"], ["scores"], "flat"),
+    ]
+    model = model_of(
+        nodes, given={"image": [1, 3, 8, 8]}, made={"scores": [1, 3]},
+        constants={"yes": np.array(True)},
+    )  # fmt: skip
+    module = module_of(written(model, tmp_path / "branch.onnx"))
+    images = torch.rand(1, 3, 8, 8)
+    with torch.no_grad(), captured(module, ["branch"]) as records:
+        module(images)
+    assert torch.equal(records["branch"][0], -images)
+    branch = next(node for node in module.nodes if node.kind == "If")
+    assert "a" in branch.given
+    assert "then_branch = a graph of 1 nodes" in branch.words()
+
+
+def test_statistics_and_maps_of_all_layers(path: Path) -> None:
+    found = explorer.look("layer_statistics", "cat", network=str(path))
+    assert list(found.data["layers"]) == ["conv", "fc"], "those with weights"
+    for asked in ({"show": "gradients"}, {"weights": "He"}):
+        with pytest.raises(ExplorerError, match="PyTorch has no exact form of Resize"):
+            explorer.look("layer_statistics", "cat", network=str(path), **asked)
+    graph = explorer.look("network_graph", "cat", network=str(path), boxes=24)
+    boxes = graph.board.boxes("graph")
+    assert boxes is not None
+    assert [label.partition("\n")[0] for label in boxes.labels] == [
+        "Input", "Conv 3 x 3", "Resize", "GlobalAveragePool", "Flatten", "MatMul"
+    ]  # fmt: skip
+    assert graph.data["nodes"][2] == "/up/Resize"
+    assert graph.data["outputs"][2] == "1 x 4 x 48 x 48"
+    assert graph.data["flops"] == 2 * 32 * 32 * 4 * 27 + 2 * 4 * 3
+
+
+@pytest.mark.parametrize(
+    ("view", "photo"),
+    [("deep_dream", "cat"), ("inversion", "cat"), ("activation_maximization", None),
+     ("adversarial", "cat")],
+)  # fmt: skip
+def test_what_needs_gradients_says_so_in_a_sentence(
+    view: str, photo: str | None, path: Path
+) -> None:
+    with pytest.raises(ExplorerError) as caught:
+        explorer.look(view, photo, network=str(path))
+    assert "which has no gradients" in caught.value.message
+    assert "PyTorch has no exact form of Resize (linear, asymmetric)" in caught.value.message
+
+
+def detector(path: Path) -> Path:
+    """YOLOv8's output for 64 x 64: the score of its one box is the mean of the left half."""
+    cells = 8 * 8 + 4 * 4 + 2 * 2
+    box = np.zeros((1, 6, cells), np.float32)
+    box[0, :4, 9] = [16, 32, 32, 64]
+    place = np.zeros((1, 6, cells), np.float32)
+    place[0, 4, 9] = 1
+    nodes = [
+        helper.make_node(
+            "Resize", ["image", "", "scales"], ["half"], "/half/Resize", mode="linear",
+            coordinate_transformation_mode="asymmetric",
+        ),
+        helper.make_node("Slice", ["half", "zero", "sixteen", "three"], ["left"], "/left/Slice"),
+        helper.make_node("ReduceMean", ["left"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["place", "mean"], ["score"], "/score/Mul"),
+        helper.make_node("Add", ["score", "box"], ["output0"], "/out/Add"),
+    ]  # fmt: skip
+    constants = {
+        "scales": np.array([1, 1, 0.5, 0.5], np.float32), "zero": np.array([0]),
+        "sixteen": np.array([16]), "three": np.array([3]), "box": box, "place": place,
+    }  # fmt: skip
+    model = model_of(
+        nodes, given={"image": [1, 3, 64, 64]}, made={"output0": [1, 6, cells]},
+        constants=constants, metadata={"names": "{0: 'left', 1: 'right'}", "task": "detect"},
+    )  # fmt: skip
+    return written(model, path)
+
+
+def test_boxes_and_their_attribution_without_gradients(tmp_path: Path) -> None:
+    path = detector(tmp_path / "left.onnx")
+    photo = np.full((64, 64, 3), 255, np.uint8)
+    found = explorer.look("detections", photo, network=str(path)).data
+    assert found["labels"].tolist() == [1]
+    assert np.allclose(found["scores"], 1.0, atol=1e-3)
+    methods = ("gradient", "occlusion", "RISE", "D-RISE")
+    answer = explorer.look(
+        "attribution", photo, network=str(path), methods=methods, masks=60, baseline="black"
+    )
+    remarks = {row[0]: str(row[-1]) for row in answer.board.tables[0].rows}
+    assert "which has no gradients" in remarks["gradient"]
+    for method in methods[1:]:
+        values = answer.data[f"map_{method}"]
+        half = values.shape[1] // 2
+        assert values[:, :half].mean() > values[:, half:].mean(), method

@@ -63,8 +63,37 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FileCells:
+    """What the cells of one level of an ONNX file have beside those of our networks.
+
+    Attributes:
+        form: How its outputs are read: "yolov5", "yolov8" or "yolox".
+        level: From 1, in the file's order.
+        levels: How many there are.
+        stride: Pixels of the input from cell to cell.
+        names: Of the numbers of a box.
+        meanings: Of the offsets.
+        offsets: (rows, columns, B, 4) float32: the box in cells, from its cell's corner or middle.
+        scores: (rows, columns, B) float32 of each box's best class.
+        best: (rows, columns, B) int64, that class; class k has the label k + 1.
+        known: The file has anchors; else squares of a cell stand for them.
+    """
+
+    form: str
+    level: int
+    levels: int
+    stride: float
+    names: tuple[str, ...]
+    meanings: tuple[str, ...]
+    offsets: Float32
+    scores: Float32
+    best: NDArray[np.int64]
+    known: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """All that the cells predict; S is one number for v1, rows and columns for v2.
+    """All that the cells predict; S is one number for v1, rows and columns for v2 and files.
 
     Attributes:
         numbers: (rows, columns, C) float32: for v1 the tensor of the paper, for v2 one row of
@@ -77,6 +106,7 @@ class Grid:
         depth: How many numbers the network has for a cell; v2 has its words' as well.
         lines: Edges of the cells in the photo's pixels: (columns + 1,) and (rows + 1,).
         words: Of v2 with a tree.
+        file: Of an ONNX file; its confidence is its objectness, of YOLOv8 the score.
     """
 
     numbers: Float32
@@ -87,6 +117,21 @@ class Grid:
     lines: tuple[Float32, Float32]
     depth: int
     words: Words | None = None
+    file: FileCells | None = None
+
+    @property
+    def word(self) -> str:
+        """What the boxes of a cell are called."""
+        if self.file is not None:
+            return "anchor" if self.file.known else "box"
+        return "box" if self.first else "prior"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the numbers of a box."""
+        if self.file is not None:
+            return self.file.names
+        return ("x", "y", "√w", "√h", "c") if self.first else ("tx", "ty", "tw", "th", "to")
 
     @property
     def first(self) -> bool:
@@ -114,6 +159,8 @@ class Grid:
     def best_cell(self) -> tuple[int, int]:
         """The one whose best box has the largest product of confidence and class."""
         scores = self.confidence.max(axis=2).clip(0, 1) * self.classes.max(axis=2).clip(0, 1)
+        if self.file is not None:
+            scores = self.file.scores.max(axis=2)
         row, column = np.unravel_index(int(scores.argmax()), scores.shape)
         return int(row), int(column)
 
@@ -128,7 +175,7 @@ def cells_in(scene: Scene) -> Cells:
     if not isinstance(module, YOLOv1 | YOLOv2):
         raise ExplorerError(
             f"{scene.network.info.title} has no cells of a YOLO.",
-            "Choose lite-yolo-v1 or lite-yolo-v2.",
+            "Choose lite-yolo-v1, lite-yolo-v2, or an ONNX file of a YOLO.",
         )
     return scene.memo("yolo cells", lambda: cells_of(module, scene.shown(scene.input())))
 
@@ -183,11 +230,8 @@ def channel_names(grid: Grid, classes: Sequence[str]) -> tuple[str, ...]:
     """What each of the numbers of a cell is."""
     boxes = grid.shape[2]
     if grid.first:
-        own = ("x", "y", "√w", "√h", "c")
         return (
-            *(f"{name}{box + 1}" for box in range(boxes) for name in own),
+            *(f"{name}{box + 1}" for box in range(boxes) for name in grid.names),
             *(classes[k + 1] for k in range(grid.classes.shape[2])),
         )
-    return tuple(
-        f"{name} {box + 1}" for box in range(boxes) for name in ("tx", "ty", "tw", "th", "to")
-    )
+    return tuple(f"{name} {box + 1}" for box in range(boxes) for name in grid.names)

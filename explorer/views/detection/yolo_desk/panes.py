@@ -107,6 +107,8 @@ def cell_pane(shown: Shown, more: Sequence[Layer], truth: Sequence[Box]) -> Pane
     rows, columns, _ = grid.shape
     layers: list[Layer] = [shown.lines()]
     title = f"{rows} x {columns} cells: row {row}, column {column}"
+    if grid.file is not None:
+        title = f"Stride {grid.file.stride:g}: {title}"
     if shown.channel is not None and shown.channel < grid.numbers.shape[2]:
         names = channel_names(grid, shown.classes)
         values = np.ascontiguousarray(grid.numbers[..., shown.channel])
@@ -130,7 +132,7 @@ def _first_boxes(grid: Grid, cell: tuple[int, int]) -> list[Layer]:
 
 
 def _prior_boxes(grid: Grid, cell: tuple[int, int]) -> list[Layer]:
-    """v2: the priors of the cell, dotted, and what becomes of the best ones."""
+    """v2 and files: the priors of the cell, dotted, and what becomes of the best ones."""
     x0, y0, x1, y1 = grid.cell_box(*cell)[0]
     middle = np.array([(x0 + x1) / 2, (y0 + y1) / 2], np.float32)
     priors = np.concatenate([middle - grid.priors / 2, middle + grid.priors / 2], axis=1)
@@ -139,7 +141,7 @@ def _prior_boxes(grid: Grid, cell: tuple[int, int]) -> list[Layer]:
     moved = grid.boxes[cell][best]
     after = (moved[:, :2] + moved[:, 2:]) / 2
     before = np.repeat(middle[None], len(best), axis=0)
-    labels = tuple(f"prior {k + 1}: {grid.confidence[cell][k]:.2f}" for k in best.tolist())
+    labels = tuple(f"{grid.word} {k + 1}: {grid.confidence[cell][k]:.2f}" for k in best.tolist())
     return [
         Boxes(priors.astype(np.float32), tints, width=1.2, dotted=True, selectable=False,
               name="priors of the cell"),
@@ -250,11 +252,13 @@ def tensor_pane(shown: Shown) -> Pane:
     size = corners[-1] + np.array([wide, high]) + 1.0
 
     def made() -> tuple[Layer, ...]:
-        low, top = (0.0, 1.0) if grid.first else (-LOGITS, LOGITS)
+        centered = not grid.first and grid.file is None
+        low, top = (-LOGITS, LOGITS) if centered else (0.0, 1.0)
         maps: list[Layer] = [
             Heat(
-                np.ascontiguousarray(grid.numbers[..., k]), low, top,
-                "viridis" if grid.first else "coolwarm",
+                np.ascontiguousarray(grid.numbers[..., k]),
+                *((low, top) if grid.file is None else _span(grid.numbers[..., k])),
+                "coolwarm" if centered else "viridis",
                 extent=(x, y, x + wide, y + high), unit="value", name=f"map {k}",
             )
             for k, (x, y) in enumerate(corners.tolist())
@@ -287,7 +291,7 @@ def _map_names(shown: Shown, corners: Float32, high: float) -> list[Text]:
         across = len(names) // shown.grid.shape[2]
         places = [(name.split()[0], place, anchor) for name, place, anchor in places[:across]]
         places += [
-            (f"prior {k + 1}", (MARGIN - 4.0, y + high / 2), (1.0, 0.5))
+            (f"{shown.grid.word} {k + 1}", (MARGIN - 4.0, y + high / 2), (1.0, 0.5))
             for k, (_, y) in enumerate(tops[::across])
         ]
     return [

@@ -24,25 +24,48 @@ def cell_table(grid: Grid, cell: tuple[int, int], classes: tuple[str, ...]) -> T
     best = int(grid.classes[cell].argmax())
     # Plain numbers, which may leave [0, 1]: the network clips them before it multiplies.
     scores = confidence.clip(0, 1) * grid.classes[cell][best].clip(0, 1)
-    numbers = grid.numbers[cell].reshape(-1)[: 5 * len(boxes)].reshape(-1, 5)
+    size = len(grid.names)
+    numbers = grid.numbers[cell].reshape(-1)[: size * len(boxes)].reshape(-1, size)
     rows = tuple(
         (
-            f"{'box' if grid.first else 'prior'} {k + 1}",
+            f"{grid.word} {k + 1}",
             *(round(float(value), 3) for value in numbers[k]),
+            *_offsets(grid, cell, k),
             *(round(float(side), 1) for side in boxes[k]),
-            round(float(confidence[k]), 3),
+            *(() if grid.file is not None else (round(float(confidence[k]), 3),)),
             *((round(float(scores[k]), 3),) if grid.first else ()),
+            *_best(grid, cell, k, classes),
         )
         for k in range(len(boxes))
     )
-    own = ("x", "y", "√w", "√h", "c") if grid.first else ("tx", "ty", "tw", "th", "to")
     score = (f"score of {class_name(classes, best + 1)}",) if grid.first else ()
-    meaning = "confidence" if grid.first else "objectness"
+    last: tuple[str, ...] = ("confidence" if grid.first else "objectness", *score)
+    meanings: tuple[str, ...] = ()
+    if grid.file is not None:
+        last, meanings = ("class", "score"), tuple(f"in cells: {w}" for w in grid.file.meanings)
     return Table(
-        "cell", ("of the cell", *own, "x0", "y0", "x1", "y1", meaning, *score), rows,
+        "cell", ("of the cell", *grid.names, *meanings, "x0", "y0", "x1", "y1", *last), rows,
         title="Boxes of this cell",
         swatches=tuple(map(color, class_colors(len(boxes)))),
     )  # fmt: skip
+
+
+def _offsets(grid: Grid, cell: tuple[int, int], box: int) -> tuple[float, ...]:
+    """Of a file: where the box lies from its cell."""
+    if grid.file is None:
+        return ()
+    return tuple(round(float(value), 3) for value in grid.file.offsets[(*cell, box)])
+
+
+def _best(
+    grid: Grid, cell: tuple[int, int], box: int, classes: tuple[str, ...]
+) -> tuple[str | float, ...]:
+    """Of a file: the box's most probable class and its score."""
+    if grid.file is None:
+        return ()
+    place = (*cell, box)
+    name = class_name(classes, int(grid.file.best[place]) + 1)
+    return name, round(float(grid.file.scores[place]), 3)
 
 
 def tensor_table(grid: Grid, cell: tuple[int, int], classes: tuple[str, ...]) -> Table:
@@ -99,6 +122,14 @@ def summary(
     best, box = int(grid.classes[cell].argmax()), int(grid.confidence[cell].argmax())
     name, sure = class_name(classes, best + 1), float(grid.confidence[cell][box])
     words = f"Row {row}, column {column}: {name} {grid.classes[cell][best]:.2f}, "
+    if grid.file is not None:
+        place = (*cell, int(grid.file.scores[cell].argmax()))
+        name = class_name(classes, int(grid.file.best[place]) + 1)
+        return (
+            f"Stride {grid.file.stride:g} (map {grid.file.level} of {grid.file.levels}), "
+            f"row {row}, column {column}, {grid.word} {place[2] + 1}: {name} with score "
+            f"{grid.file.scores[place]:.2f}"
+        )
     if grid.first:
         words += f"box {box + 1} with confidence {sure:.2f}"
         if loss is not None:

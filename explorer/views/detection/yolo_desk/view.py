@@ -10,9 +10,11 @@ from explorer.core.layers import Board
 from explorer.core.params import Box, Effect, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, View
+from explorer.networks.onnx.module import OnnxModule
 from explorer.views.detection.yolo_desk import loss as losses
 from explorer.views.detection.yolo_desk import panes, priors, tables
 from explorer.views.detection.yolo_desk.cells import grid_of
+from explorer.views.detection.yolo_desk.stored import file_grids
 from explorer.views.shared.anchors import passed_words, truth_boxes
 from explorer.views.shared.common import photo_of, score_threshold
 from explorer.views.shared.detections import detected
@@ -72,17 +74,30 @@ the product along its way from the root. The prediction goes down the tree as lo
 is at least the *Threshold of the descent*: at a high threshold it stops at "carnivore", at a low
 one at "dog".
 
+**ONNX files** of YOLOv5 to v11 and YOLOX have a grid for each stride; *Map of cells* chooses one.
+The table shows the numbers as the file gives them and where they put the box from its cell, in
+cells: v5 its center from the cell's corner and its size in anchors, v8 the distances of its four
+sides from the middle of the cell.
+
 **Sources.** Redmon et al. 2016, *You Only Look Once*, section 2 and equation 3; Redmon and Farhadi
 2017, *YOLO9000*, sections 2 and 4.
 """
 
 
-def _second(_params: Any, info: NetworkInfo | None) -> bool:
-    return info is not None and any(name.startswith("passthrough") for name in info.layer_names())
+def _file(_params: Any, info: NetworkInfo | None) -> bool:
+    return info is not None and info.cells
+
+
+def _second(params: Any, info: NetworkInfo | None) -> bool:
+    return (
+        not _file(params, info)
+        and info is not None
+        and any(name.startswith("passthrough") for name in info.layer_names())
+    )
 
 
 def _first(params: Any, info: NetworkInfo | None) -> bool:
-    return not _second(params, info)
+    return not _second(params, info) and not _file(params, info)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +115,11 @@ class Params:
     channel: int | None = param(
         None, "Number", "Click a map of the tensor: it is laid over the photo.",
         effect=Effect.DRAW, pick=Pick.SELECT, layer="maps", low=0, high=499,
+    )  # fmt: skip
+    level: int = param(
+        0, "Map of cells",
+        "Files have several: 1 is the first one of the file. 0: that of the highest-scoring box.",
+        effect=Effect.DRAW, low=0, high=4, when=_file,
     )  # fmt: skip
     score: float | None = param(
         None, "Min. score",
@@ -136,25 +156,38 @@ class Params:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """`grid` is what the cells predict, `answer` the detections, `loss` that of YOLO v1."""
+    """`grids` is what the cells predict, `answer` the detections, `loss` that of YOLO v1.
+
+    Only files have several grids.
+    """
 
     photo: Picture
-    grid: Grid
+    grids: tuple[Grid, ...]
     answer: DetectorAnswer
     loss: Loss | None
     cache: DrawCache = field(default_factory=lambda: DrawCache(16))
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
-    grid = scene.memo("yolo grid", lambda: grid_of(scene))
-    found = losses.loss_of(scene, grid, counting(params.truth))
-    yield Step(Result(photo_of(scene), grid, detected(scene), found))
+    stored = isinstance(scene.network.module, OnnxModule)
+    grids = scene.memo("yolo grid", lambda: file_grids(scene) if stored else (grid_of(scene),))
+    found = losses.loss_of(scene, grids[0], counting(params.truth))
+    yield Step(Result(photo_of(scene), grids, detected(scene), found))
+
+
+def _grid(result: Result, params: Params) -> Grid:
+    """The chosen one of a file, or that of the highest score."""
+    if 0 < params.level <= len(result.grids):
+        return result.grids[params.level - 1]
+    return max(
+        result.grids, key=lambda one: 0.0 if one.file is None else float(one.file.scores.max())
+    )
 
 
 def draw(result: Result, params: Params) -> Board:
-    grid, truth = result.grid, counting(params.truth)
+    grid, truth = _grid(result, params), counting(params.truth)
     classes = result.answer.classes
-    cell = _cell(result, params)
+    cell = _cell(grid, params)
     shown = panes.Shown(
         result.photo, grid, result.answer, cell, params.channel, classes, result.cache
     )
@@ -176,7 +209,7 @@ def draw(result: Result, params: Params) -> Board:
             rows.insert(0, losses.table(result.loss, params.coordinates, params.no_object))
             words = losses.note(result.loss, truth, classes)
             notes += [words] if words else []
-    else:
+    elif grid.file is None:
         board_panes[-1:] = [priors.pane(params.count, params.iteration), board_panes[-1]]
         found.append(priors.plot(params.count, params.iteration))
         if grid.words is not None:
@@ -191,13 +224,13 @@ def draw(result: Result, params: Params) -> Board:
     )
 
 
-def _cell(result: Result, params: Params) -> tuple[int, int]:
+def _cell(grid: Grid, params: Params) -> tuple[int, int]:
     """Under the mouse, clicked, or that of the highest score."""
     for place in (params.at, params.place):
-        found = None if place is None else result.grid.at(place.x, place.y)
+        found = None if place is None else grid.at(place.x, place.y)
         if found is not None:
             return found
-    return result.grid.best_cell()
+    return grid.best_cell()
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:
@@ -209,7 +242,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     ground truth `truth` (M, 4), `loss` (5,) the weighted terms, and `responsible` (M, 3) row,
     column and box of each object.
     """
-    grid, found = result.grid, result.answer.found
+    grid, found = _grid(result, params), result.answer.found
     answer: dict[str, Any] = {
         "numbers": grid.numbers,
         "cell_boxes": grid.boxes,
@@ -242,5 +275,6 @@ VIEW = View(
     tasks=frozenset({"detection"}),
     begins_with="lite-yolo-v1",
     parts=("head.0.0", "head.1.0", "predictor"),
+    cells=True,
     data=data,
 )

@@ -36,9 +36,9 @@ def test_the_tensor_of_v1_is_the_networks_own() -> None:
     np.testing.assert_array_equal(data["numbers"], numbers[0].numpy())
     own = scene.output()[0]
     # the best box of the best cell is the first detection, clipped to the photo
-    row, column = result.grid.best_cell()
-    confidence = result.grid.confidence[row, column]
-    box = result.grid.boxes[row, column, int(confidence.argmax())].clip(0, [80, 60, 80, 60])
+    row, column = result.grids[0].best_cell()
+    confidence = result.grids[0].confidence[row, column]
+    box = result.grids[0].boxes[row, column, int(confidence.argmax())].clip(0, [80, 60, 80, 60])
     np.testing.assert_allclose(own["boxes"][0].numpy(), box, atol=1e-3)
     assert board.panes[-1].title == "Tensor 3 x 3 x 13: click a map"
     score = board.tables[0].rows[int(confidence.argmax())][-1]
@@ -81,21 +81,21 @@ def test_a_chosen_map_lies_over_the_photo() -> None:
     _, result, board, _ = shown(1, channel=4)
     assert board.panes[0].title == "c1 of every cell"
     heat = next(layer for layer in board.panes[0].layers if layer.name == "number")
-    np.testing.assert_array_equal(heat.values, result.grid.numbers[..., 4])
+    np.testing.assert_array_equal(heat.values, result.grids[0].numbers[..., 4])
     shown(1, channel=400)  # of another network: as if none were chosen
 
 
 def test_the_descent_of_v2_is_the_networks_own() -> None:
     scene, result, board, data = shown(2, least=0.3)
     module = scene.network.module
-    rows, columns, boxes = result.grid.shape
+    rows, columns, boxes = result.grids[0].shape
     with torch.no_grad():
         _, numbers = module.numbers([scene.input()[0]])
         flat = numbers[0].flatten(0, 2)
         for least in (0.0, 0.3, 0.6):
             own = module.tree.descend(module.tree(flat[:, 5:]), least).reshape(rows, columns, boxes)
             for place in np.ndindex(rows, columns, boxes):
-                way = result.grid.words.descent(*place, least)
+                way = result.grids[0].words.descent(*place, least)
                 assert (way[-1] if way else -1) == own[place]
         pixels = module.stride * module.boxes_of(numbers[0])
     back = scene.frame.inverse()
@@ -104,7 +104,7 @@ def test_the_descent_of_v2_is_the_networks_own() -> None:
     assert [pane.name for pane in board.panes][-2:] == ["priors", "tensor"]
     table = next(table for table in board.tables if table.name == "descent")
     assert {row[1] for row in table.rows} <= {"animal", "cat", "dog", "cup"}
-    given = result.grid.words.given
+    given = result.grids[0].words.given
     np.testing.assert_allclose(given[..., 1:3].sum(axis=-1), 1, atol=1e-5)  # cat or dog
     np.testing.assert_allclose(given[..., [0, 3]].sum(axis=-1), 1, atol=1e-5)
 
