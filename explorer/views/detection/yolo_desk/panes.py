@@ -254,12 +254,11 @@ def tensor_pane(shown: Shown) -> Pane:
     def made() -> tuple[Layer, ...]:
         centered = not grid.first and grid.file is None
         low, top = (-LOGITS, LOGITS) if centered else (0.0, 1.0)
+        unit = "value" if grid.file is None else "0 = each map's minimum, 1 = its maximum"
         maps: list[Layer] = [
             Heat(
-                np.ascontiguousarray(grid.numbers[..., k]),
-                *((low, top) if grid.file is None else _span(grid.numbers[..., k])),
-                "coolwarm" if centered else "viridis",
-                extent=(x, y, x + wide, y + high), unit="value", name=f"map {k}",
+                _map(grid, k), low, top, "coolwarm" if centered else "viridis",
+                extent=(x, y, x + wide, y + high), unit=unit, name=f"map {k}",
             )
             for k, (x, y) in enumerate(corners.tolist())
         ]  # fmt: skip
@@ -279,7 +278,23 @@ def tensor_pane(shown: Shown) -> Pane:
     title = f"Tensor {rows} x {columns} x {grid.depth}: click a map"
     if grid.depth > count:
         title = f"{count} of the {rows} x {columns} x {grid.depth} numbers: click a map"
-    return Pane("tensor", (float(size[0]), float(size[1])), layers, title=title, frame="tensor")
+    return Pane(
+        "tensor",
+        (float(size[0]), float(size[1])),
+        layers,
+        title=title,
+        frame="tensor",
+        drawing=True,
+    )
+
+
+def _map(grid: Grid, number: int) -> Float32:
+    """One number of every cell; those of files, pixels and probabilities, from 0 to 1."""
+    values = np.ascontiguousarray(grid.numbers[..., number])
+    if grid.file is None:
+        return values
+    low, high = _span(values)
+    return (values - low) / np.float32(high - low)
 
 
 def _map_names(shown: Shown, corners: Float32, high: float) -> list[Text]:

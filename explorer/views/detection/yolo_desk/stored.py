@@ -25,11 +25,11 @@ NAMES = {
 }
 """Of the numbers of a box, in the file's order; classes follow."""
 OFFSETS = {
-    "yolov5": ("x - column", "y - row", "w / anchor", "h / anchor"),
-    "yolov8": ("left", "top", "right", "bottom"),
-    "yolox": ("x", "y", "w", "h"),
+    "yolov5": ("x in cell", "y in cell", "w / anchor", "h / anchor"),
+    "yolov8": ("left, cells", "top, cells", "right, cells", "bottom, cells"),
+    "yolox": ("x, cells", "y, cells", "w, cells", "h, cells"),
 }
-"""What the numbers mean in the cell; in cells, but for anchors that are known."""
+"""Where the numbers put a box; an anchor that is not known is as large as a cell."""
 
 
 def file_grids(scene: Scene) -> tuple[Grid, ...]:
@@ -41,7 +41,7 @@ def file_grids(scene: Scene) -> tuple[Grid, ...]:
     module = scene.network.module
     if not isinstance(module, OnnxModule):
         raise ExplorerError("This network is no ONNX file.", "Choose another network.")
-    found = cell_numbers(module, scene.shown(scene.input()))
+    found = cell_numbers(module, scene.input())
     names = NAMES[found.form]
     numbers, scores, boxes = plain(found.numbers), plain(found.scores), plain(found.boxes)
     classes = plain(found.numbers)[:, len(names) :][:, : scores.shape[1]]

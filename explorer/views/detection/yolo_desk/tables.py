@@ -42,7 +42,7 @@ def cell_table(grid: Grid, cell: tuple[int, int], classes: tuple[str, ...]) -> T
     last: tuple[str, ...] = ("confidence" if grid.first else "objectness", *score)
     meanings: tuple[str, ...] = ()
     if grid.file is not None:
-        last, meanings = ("class", "score"), tuple(f"in cells: {w}" for w in grid.file.meanings)
+        last, meanings = ("class", "score"), grid.file.meanings
     return Table(
         "cell", ("of the cell", *grid.names, *meanings, "x0", "y0", "x1", "y1", *last), rows,
         title="Boxes of this cell",

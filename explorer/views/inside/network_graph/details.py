@@ -175,7 +175,9 @@ def _on_photo(details: Details, mean: Float32) -> Pane:
 def node_table(graph: Graph, node: Node, details: Details | None) -> Table:
     """What the file says of a node, and the numbers that it computed for the photo."""
     rows = [("name", node.name), ("operator", node.kind)]
-    rows += [tuple(words.split(" = ", 1)) for words in node.about.split(" · ") if words]
+    for words in filter(None, node.about.split(" · ")):
+        name, _, value = words.partition(" = ")
+        rows.append((name, value))
     before = [graph.nodes[at] for at in node.sources]
     rows += [("input", f"{each.name or INPUT} ({_sides(each.shape)})") for each in before]
     rows.append(("output", _sides(node.shape)))
