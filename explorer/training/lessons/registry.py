@@ -66,6 +66,7 @@ LESSONS = {
     "lite-keypointrcnn": "explorer.training.lessons.lite.keypoints",
     "lite-pose": "explorer.training.lessons.lite.pose",
     "lite-face-points": "explorer.training.lessons.face_points",
+    "mini-gan-faces": "explorer.training.lessons.generative.faces",
 }
 """Network -> module."""
 

@@ -1,0 +1,126 @@
+"""Training of `mini-gan-faces`: a style-based generator of faces against its discriminator.
+
+Both are one module with one optimizer: in turns only one of them gets gradients, and an optimizer
+leaves weights without a gradient untouched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from explorer.networks.generative.style_gan import Discriminator, StyleGenerator
+from explorer.training.adversarial.augmentation import augmented
+from explorer.training.adversarial.losses import (
+    discriminator_loss,
+    generator_loss,
+    real_gradient_penalty,
+)
+from explorer.training.data.face_sets import read_face_set
+from explorer.training.loop import Recipe
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from explorer.training.lessons.registry import Material
+
+RECIPE = Recipe(
+    epochs=600, batch=32, peak=1e-3, warmup=0.01, decay=0.0, average=0.999, clip=0.0,
+    optimizer="adamw", betas=(0.0, 0.99), slower={"generator.mapping": 0.1}, floor=0.3,
+)  # fmt: skip
+
+GAMMA, EVERY = 0.1, 8
+"""Weight of R1, and how many of the discriminator's steps have one with it (weighted as many times
+higher: Karras et al. 2020, Section 4.1)."""
+
+VARIED = 0.6
+"""Share of the pictures that are augmented."""
+
+MIXED = 0.5
+"""Share of the pictures that get two styles (Karras et al. 2019, Section 3.1)."""
+
+
+class Pair(nn.Module):
+    """Generator and discriminator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator = StyleGenerator()
+        self.discriminator = Discriminator()
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class GanTask:
+    """See `loop.Task`; even steps are the discriminator's, odd ones the generator's."""
+
+    faces: NDArray[Any]
+    recipe: Recipe = RECIPE
+    name: str = "mini-gan-faces"
+    photos: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.photos = len(self.faces)
+
+    def settings(self) -> dict[str, object]:
+        return {
+            "faces": self.photos, "R1": GAMMA, "R1 every": EVERY, "augmented": VARIED,
+            "two styles": MIXED,
+        }  # fmt: skip
+
+    def build(self) -> nn.Module:
+        return Pair()
+
+    def prepare(self, model: nn.Module) -> None:
+        model.train()
+
+    def losses(
+        self, model: Any, step: int, progress: float, device: torch.device
+    ) -> dict[str, Tensor]:
+        judged = step % 2 == 0
+        model.discriminator.requires_grad_(judged)
+        model.generator.requires_grad_(not judged)
+        if not judged:
+            scores = model.discriminator(augmented(self._made(model.generator, device), VARIED))
+            return {"generator": generator_loss(scores, "non-saturating")}
+        rows = torch.randint(0, self.photos, (self.recipe.batch,)).numpy()
+        real = torch.from_numpy(self.faces[rows]).to(device).permute(0, 3, 1, 2).float()
+        real = real / 127.5 - 1
+        mirrored = torch.rand(len(real), 1, 1, 1, device=device) < 0.5
+        real = torch.where(mirrored, real.flip(3), real).contiguous()
+        with torch.no_grad():
+            made = self._made(model.generator, device)
+        losses = {
+            "discriminator": discriminator_loss(
+                model.discriminator(augmented(real, VARIED)),
+                model.discriminator(augmented(made, VARIED)),
+                "non-saturating",
+            )
+        }
+        if step // 2 % EVERY == 0:
+            penalty = real_gradient_penalty(model.discriminator, augmented(real, VARIED))
+            losses["R1"] = penalty * (GAMMA / 2 * EVERY)
+        return losses
+
+    def _made(self, generator: Any, device: torch.device) -> Tensor:
+        count = self.recipe.batch
+        styles, others = (
+            generator.mapping(torch.randn(count, generator.size, device=device)) for _ in range(2)
+        )
+        with torch.no_grad():
+            generator.mean_style.lerp_(styles.float().mean(dim=0), 0.01)
+        levels = len(generator.levels)
+        switch = torch.randint(1, levels, (count, 1), device=device)
+        plain = torch.rand(count, 1, device=device) >= MIXED
+        switch = torch.where(plain, levels, switch)
+        mixed = [torch.where(level < switch, styles, others) for level in range(levels)]
+        pictures: Tensor = generator.synthesize(mixed)
+        return pictures
+
+
+def task(name: str, material: Material) -> GanTask:
+    """See `lessons`."""
+    faces = read_face_set(material.folder / "utk.npz", 0)
+    return GanTask(faces=faces.pixels, recipe=material.recipe(RECIPE), name=name)
