@@ -67,6 +67,9 @@ LESSONS = {
     "lite-pose": "explorer.training.lessons.lite.pose",
     "lite-face-points": "explorer.training.lessons.face_points",
     "mini-gan-faces": "explorer.training.lessons.generative.faces",
+    "mini-vae-faces": "explorer.training.lessons.generative.autoencoder",
+    "mini-face-embedding": "explorer.training.lessons.faces.embedding",
+    "mini-face-age": "explorer.training.lessons.faces.age",
 }
 """Network -> module."""
 

@@ -20,6 +20,7 @@ from explorer.training.adversarial.losses import (
     real_gradient_penalty,
 )
 from explorer.training.data.face_sets import read_face_set
+from explorer.training.lessons.generative.pictures import pictures_of
 from explorer.training.loop import Recipe
 
 if TYPE_CHECKING:
@@ -86,10 +87,7 @@ class GanTask:
             scores = model.discriminator(augmented(self._made(model.generator, device), VARIED))
             return {"generator": generator_loss(scores, "non-saturating")}
         rows = torch.randint(0, self.photos, (self.recipe.batch,)).numpy()
-        real = torch.from_numpy(self.faces[rows]).to(device).permute(0, 3, 1, 2).float()
-        real = real / 127.5 - 1
-        mirrored = torch.rand(len(real), 1, 1, 1, device=device) < 0.5
-        real = torch.where(mirrored, real.flip(3), real).contiguous()
+        real = pictures_of(self.faces[rows], device, mirrored=True)
         with torch.no_grad():
             made = self._made(model.generator, device)
         losses = {

@@ -1,0 +1,1 @@
+"""Networks that read faces: whose it may be, and how old it looks."""
