@@ -70,6 +70,8 @@ LESSONS = {
     "mini-vae-faces": "explorer.training.lessons.generative.autoencoder",
     "mini-face-embedding": "explorer.training.lessons.faces.embedding",
     "mini-face-age": "explorer.training.lessons.faces.age",
+    "mini-pix2pix-maps": "explorer.training.lessons.generative.translation",
+    "mini-cyclegan-maps": "explorer.training.lessons.generative.cycle",
 }
 """Network -> module."""
 

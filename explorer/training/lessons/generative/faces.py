@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from explorer.training.lessons.registry import Material
 
 RECIPE = Recipe(
-    epochs=600, batch=32, peak=1e-3, warmup=0.01, decay=0.0, average=0.999, clip=0.0,
-    optimizer="adamw", betas=(0.0, 0.99), slower={"generator.mapping": 0.1}, floor=0.3,
+    epochs=120, batch=32, peak=5e-4, warmup=0.03, decay=0.0, average=0.998, clip=0.0,
+    optimizer="adamw", betas=(0.0, 0.99), slower={"generator.mapping": 0.2}, floor=0.3,
 )  # fmt: skip
 
 GAMMA, EVERY = 0.1, 8
