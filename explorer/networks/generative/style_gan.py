@@ -8,6 +8,7 @@ skip outputs, Section 4.1). Unlike there no noise is added: a latent always make
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -154,7 +155,7 @@ class StyleGenerator(nn.Module):
         return picture
 
     def shares(self, styles: Sequence[Tensor]) -> list[Tensor]:
-        """What each resolution adds: (N, 3, R, R) each; enlarged and summed they are the picture."""
+        """What each resolution adds, (N, 3, R, R); enlarged and summed they are the picture."""
         maps = self.constant.expand(len(styles[0]), -1, -1, -1)
         found = []
         for level, style in zip(self.levels, styles, strict=True):
@@ -186,8 +187,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(3, widths[0], 3, padding=1)
         self.steps = nn.ModuleList(
-            nn.Conv2d(inputs, outputs, 4, 2, 1)
-            for inputs, outputs in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(inputs, outputs, 4, 2, 1) for inputs, outputs in pairwise(widths)
         )
         self.last = nn.Conv2d(widths[-1] + 1, widths[-1], 3, padding=1)
         self.score = nn.Linear(widths[-1] * 16, 1)

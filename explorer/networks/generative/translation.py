@@ -103,6 +103,22 @@ class PatchDiscriminator(nn.Module):
         return found
 
 
+class MapTranslators(nn.Module):
+    """Photo to map and back, photo to map by L1 alone, and what judges maps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.to_map = UNetGenerator()
+        self.to_photo = UNetGenerator()
+        self.to_map_l1 = UNetGenerator()
+        self.judges = nn.ModuleDict({"to_map": PatchDiscriminator()})
+
+    def forward(self, photos: Tensor) -> Tensor:
+        """(N, 3, H, W), -1..1 -> their maps."""
+        found: Tensor = self.to_map(photos)
+        return found
+
+
 class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions with instance normalization beside an identity."""
 
@@ -155,3 +171,17 @@ class ResidualGenerator(nn.Module):
         """(N, 3, H, W), -1..1 -> the same, translated; H and W are multiples of 4."""
         found: Tensor = self.layers(pictures).float()
         return found.tanh()
+
+
+class CycleTranslators(nn.Module):
+    """Photo to map and back, learned without pairs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.to_map = ResidualGenerator()
+        self.to_photo = ResidualGenerator()
+
+    def forward(self, photos: Tensor) -> Tensor:
+        """(N, 3, H, W), -1..1 -> their maps."""
+        found: Tensor = self.to_map(photos)
+        return found

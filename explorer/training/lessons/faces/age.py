@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explorer.networks.embedded.face_points import MIRRORED
+from explorer.networks.embedded.face_points import POINTS as NAMES
 from explorer.networks.faces.age import OLDEST, SIDE, FaceAge
+from explorer.training.cards import Facts, rounded
 from explorer.training.data.canvases import recolored_pixels
 from explorer.training.data.face_sets import read_face_set
 from explorer.training.loop import Recipe, step_seed
@@ -31,6 +33,20 @@ RECIPE = Recipe(
 
 SPREAD = 2.5
 """Years: the target is a normal distribution around the age, as the ages themselves are unsure."""
+
+DATA = (
+    "6,045 color faces of 64 x 64 pixels of UTKFace (part 1). Their ages were estimated by a"
+    " program and checked by people; the five points are outputs of another network (MTCNN)."
+)
+LICENSE = (
+    "Trained on photos of people that are offered for non-commercial research: check their terms"
+    " before any other use. The program contains none of these photos."
+)
+FAILURES = (
+    "It answers how old a face looks in a photo of this kind, not how old somebody is: errors of"
+    " ten years are common between 30 and 70, make-up, light and blur change the answer. There are only"
+    " two genders in the data, as somebody labeled them by sight. It must not decide about anybody."
+)
 
 SET, POINTS = "utk.npz", "utk_points.npz"
 
@@ -125,3 +141,51 @@ def _points(material: Material, split: int, count: int) -> NDArray[np.float32]:
     with np.load(path, allow_pickle=False) as archive:
         found: NDArray[np.float32] = archive["points"][own].astype(np.float32)
     return found
+
+
+def facts(_name: str, material: Material) -> Facts:
+    """See `lessons`."""
+    count = len(read_face_set(material.folder / SET, 1))
+    return Facts(
+        title="Mini face age",
+        task="attributes",
+        function="face_age",
+        kwargs={},
+        classes=["man", "woman"],
+        preprocessing={"resize": SIDE, "crop": SIDE},
+        example=(1, 3, SIDE, SIDE),
+        measured_on=f"{count} faces that it was not trained on; errors in years, the points' in"
+        " distances from eye to eye, against those of another network",
+        default_layer="stages.10",
+        data=DATA,
+        license=LICENSE,
+        extra={"failures": FAILURES, "keypoints": list(NAMES)},
+        eight_bit=True,
+    )
+
+
+@torch.inference_mode()
+def measure(_name: str, model: nn.Module, material: Material) -> dict[str, Any]:
+    """See `lessons`; a face and its mirror image are averaged."""
+    faces = read_face_set(material.folder / SET, 1, ("age", "gender"))
+    ages, genders = faces.known["age"], faces.known["gender"]
+    pixels = torch.from_numpy(faces.pixels).permute(0, 3, 1, 2).float() / 255
+    both = [model(each) for each in (pixels, pixels.flip(3))]
+    found = sum(each["age"] for each in both).numpy() / 2
+    genders_found = sum(each["gender"].softmax(dim=1) for each in both).argmax(dim=1).numpy()
+    off = np.abs(found - ages)
+    figures: dict[str, Any] = {
+        "mean error": float(off.mean()),
+        "mean error of the median age": float(np.abs(ages - np.median(ages)).mean()),
+    }
+    for low, high in ((0, 9), (10, 19), (20, 39), (40, 59), (60, OLDEST)):
+        rows = (ages >= low) & (ages <= high)
+        figures[f"mean error from {low} to {high}"] = float(off[rows].mean())
+    figures["gender"] = float((genders_found == genders).mean())
+    points = _points(material, 1, len(faces))
+    known = np.isfinite(points).all(axis=(1, 2))
+    if known.any():
+        apart = np.linalg.norm(points[known, 0] - points[known, 1], axis=1)
+        moved = np.linalg.norm(both[0]["points"].numpy()[known] - points[known], axis=2)
+        figures["NME of the points"] = float((moved / apart[:, None]).mean())
+    return rounded(figures)

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from explorer.evaluation.generated.verification import roc
 from explorer.networks.faces.embedding import SIDE, SIZE, FaceEmbedding
+from explorer.training.cards import Facts, rounded
 from explorer.training.data.face_sets import read_face_set
 from explorer.training.loop import Recipe, step_seed
 
@@ -30,6 +32,21 @@ RECIPE = Recipe(
 
 SCALE, MARGIN, GROWING = 30.0, 0.3, 0.3
 """Of the cosines, taken from the right one, and over which share of the training it grows."""
+
+DATA = (
+    "4,759 gray faces of 1,400 people of Labeled Faces in the Wild (photos of 2002 to 2004, three"
+    " quarters of them men), 64 x 64 pixels, as a face detector cut them, not aligned."
+)
+LICENSE = (
+    "Trained on photos of people that are offered for research: check their terms before any other"
+    " use. The program contains none of these photos."
+)
+FAILURES = (
+    "About one pair in eight is judged wrongly: two people of one age, gender and type are often"
+    " taken for one, and a person turned aside, older or with other glasses for two. Children and"
+    " people unlike those in news photos of 2002 to 2004 are worse. It must never decide about"
+    " anybody: no access, no search for a person, no accusation."
+)
 
 SET, PAIRS = "lfw.npz", "pairs_validation.tsv"
 
@@ -114,3 +131,81 @@ def task(name: str, material: Material) -> IdentityTask:
 def read_pairs(path: Path) -> NDArray[np.int64]:
     """(n, 3): first and second face of the set, and 1 for the same person."""
     return np.loadtxt(path, dtype=np.int64, skiprows=1, ndmin=2)
+
+
+def shipped(_name: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """See `lessons`: without the directions of the persons it was trained on."""
+    return {name: value for name, value in weights.items() if name != "persons"}
+
+
+def facts(_name: str, material: Material) -> Facts:
+    """See `lessons`."""
+    pairs = len(read_pairs(material.folder / PAIRS))
+    return Facts(
+        title="Mini face embedding",
+        task="embedding",
+        function="face_embedding",
+        kwargs={},
+        classes=[],
+        preprocessing={"resize": SIDE, "crop": SIDE, "gray": True},
+        example=(1, 1, SIDE, SIDE),
+        measured_on=f"{pairs:,} pairs of faces of people that it was not trained on, half of them"
+        " of one person; the threshold is the best one on these pairs",
+        default_layer="stages.3",
+        data=DATA,
+        license=LICENSE,
+        extra={"failures": FAILURES},
+        eight_bit=True,
+    )
+
+
+def measure(_name: str, model: nn.Module, material: Material) -> dict[str, Any]:
+    """See `lessons`; beside the network its two predecessors on the same pairs."""
+    held_out = read_face_set(material.folder / SET, 1, ("person",))
+    with np.load(material.folder / SET, allow_pickle=False) as archive:
+        places = np.full(len(archive["split"]), -1)
+        places[archive["split"] == 1] = np.arange(len(held_out))
+    pairs = read_pairs(material.folder / PAIRS)
+    first, second, same = places[pairs[:, 0]], places[pairs[:, 1]], pairs[:, 2] == 1
+    gray = held_out.pixels[..., 0]
+    known = read_face_set(material.folder / SET, 0).pixels[..., 0]
+    figures: dict[str, Any] = {}
+    for title, vectors in (
+        ("", embeddings(model, gray)),
+        (" of raw pixels", _raw(gray)),
+        (" of eigenfaces", _eigenfaces(_raw(known), _raw(gray))),
+    ):
+        found = roc((vectors[first] * vectors[second]).sum(axis=1), same)
+        threshold, accuracy = found.best()
+        figures[f"verification{title}"] = accuracy
+        figures[f"area under the ROC{title}"] = found.area
+        if not title:
+            figures["threshold"] = threshold
+    return rounded(figures)
+
+
+@torch.inference_mode()
+def embeddings(model: nn.Module, gray: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(n, 64, 64) uint8 -> (n, 128) unit vectors."""
+    parts = [
+        model(torch.from_numpy(gray[start : start + 100])[:, None].float())
+        for start in range(0, len(gray), 100)
+    ]
+    return torch.cat(parts).double().numpy()
+
+
+def _raw(gray: NDArray[np.uint8]) -> NDArray[np.float64]:
+    values = gray.reshape(len(gray), -1).astype(np.float64)
+    values -= values.mean(axis=1, keepdims=True)
+    return values / np.linalg.norm(values, axis=1, keepdims=True)
+
+
+def _eigenfaces(
+    known: NDArray[np.float64], faces: NDArray[np.float64], count: int = 50
+) -> NDArray[np.float64]:
+    """Turk & Pentland 1991: the first components, each divided by its spread."""
+    mean = known.mean(axis=0)
+    values, vectors = np.linalg.eigh(np.cov(known - mean, rowvar=False))
+    weights = (faces - mean) @ vectors[:, -count:] / np.sqrt(values[-count:])
+    found: NDArray[np.float64] = weights / np.linalg.norm(weights, axis=1, keepdims=True)
+    return found

@@ -6,7 +6,7 @@ has to give the picture that one began with. Least-squares losses, as there (Sec
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,16 +14,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from explorer.networks.generative.translation import PatchDiscriminator, ResidualGenerator
+from explorer.networks.generative.translation import CycleTranslators, PatchDiscriminator
 from explorer.training.adversarial.losses import discriminator_loss, generator_loss
-from explorer.training.data.map_pairs import read_pairs
+from explorer.training.cards import rounded
+from explorer.training.data.map_pairs import map_scores, read_pairs
+from explorer.training.lessons.generative import translation
 from explorer.training.lessons.generative.pictures import pictures_of
-from explorer.training.lessons.generative.translation import varied
+from explorer.training.lessons.generative.translation import translated, varied
 from explorer.training.loop import Recipe, step_seed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from explorer.training.cards import Facts
     from explorer.training.lessons.registry import Material
 
 RECIPE = Recipe(
@@ -35,13 +38,20 @@ CYCLE, IDENTITY = 10.0, 2.0
 """Weights of the way back, and of leaving a picture of the wanted domain as it is."""
 
 
-class Cycle(nn.Module):
+UNPAIRED = "aerial photos and 450 maps, each drawn on its own, so that no photo has its map"
+
+FAILURES = (
+    "Sees no photo with its map: what it takes for a street or for water is what makes its maps"
+    " look like maps, and it hides what it needs for the way back in faint patterns. Knows aerial photos"
+    " of one city at one scale."
+)
+
+
+class Cycle(CycleTranslators):
     """Two generators, and a discriminator of each domain."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.to_map = ResidualGenerator()
-        self.to_photo = ResidualGenerator()
         self.judges = nn.ModuleDict({
             name: PatchDiscriminator(3, (32, 64, 128), norm=False) for name in ("map", "photo")
         })  # fmt: skip
@@ -109,5 +119,37 @@ class CycleTask:
 
 def task(name: str, material: Material) -> CycleTask:
     """See `lessons`."""
-    photos, maps = read_pairs(material.folder / "maps.npz", 0)
+    photos, maps = read_pairs(material.folder / translation.SET, 0)
     return CycleTask(pictures=photos, maps=maps, recipe=material.recipe(RECIPE), name=name)
+
+
+def shipped(_name: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """See `lessons`: the generators alone."""
+    return {name: value for name, value in weights.items() if not name.startswith("judges.")}
+
+
+def facts(name: str, material: Material) -> Facts:
+    """See `lessons`."""
+    paired = translation.facts(name, material)
+    return replace(
+        paired,
+        title="Mini CycleGAN, maps",
+        function="cycle_translators",
+        default_layer="to_map.layers.13",
+        data=translation.DATA.replace("pairs of an aerial photo and its map", UNPAIRED),
+        extra={"failures": FAILURES},
+    )
+
+
+def measure(_name: str, model: Any, material: Material) -> dict[str, Any]:
+    """See `lessons`."""
+    photos, maps = read_pairs(material.folder / translation.SET, 1)
+    made = translated(model.to_map, photos)
+    figures: dict[str, Any] = dict(map_scores(made, maps))
+    for title, start, there, back in (
+        ("photo, map, photo", photos, model.to_map, model.to_photo),
+        ("map, photo, map", maps, model.to_photo, model.to_map),
+    ):
+        again = translated(back, translated(there, start)).astype(np.float32)
+        figures[f"cycle error of {title} (of 255)"] = float(np.abs(again - start).mean())
+    return rounded(figures)

@@ -11,8 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from explorer.networks.generative.colorizer import TAPS, Colorizer, bin_shares, gray_input
+from explorer.images.image import open_image
+from explorer.networks.generative.colorizer import (
+    TAPS,
+    Colorizer,
+    bin_shares,
+    colors_of,
+    gray_input,
+)
 from explorer.networks.generative.super_resolution import SCALE, SuperResolution, bicubic
+from explorer.training.cards import Facts, Share, rounded
 from explorer.training.checkpoints import part_of
 from explorer.training.data.canvases import pixels_of
 from explorer.training.data.pool import read_pool
@@ -20,7 +28,7 @@ from explorer.training.lite_body import folded_maps
 from explorer.training.loop import Recipe, step_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -42,6 +50,28 @@ long as learning from a few."""
 
 SIDE = 160
 """Of the crops that are colored."""
+
+
+VIVID = 0.38
+"""Temperature of Zhang et al. 2016."""
+
+DATA = (
+    "11,764 photos of several public sets (COCO, ImageNet, Pascal VOC and others), without their"
+    " annotations."
+)
+LICENSE = (
+    "Trained on photos that are offered for research: check their terms before any other use. The"
+    " program contains none of these photos."
+)
+RESOLUTION_FAILURES = (
+    "Knows one way of getting smaller, without noise and without compression: of a photo with JPEG"
+    " blocks it sharpens the blocks. Fine texture and small letters stay lost; what it adds is"
+    " plausible, not evidence."
+)
+COLOR_FAILURES = (
+    "Sky, grass, skin and wood are mostly right; clothes, cars and painted walls could have any"
+    " color and come out brownish or gray. What it shows is plausible, not what was there."
+)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -78,9 +108,7 @@ class ResolutionTask:
         return {"L1": functional.l1_loss(model(small), large)}
 
 
-def cut_patches(
-    pixels: NDArray[np.uint8], rng: np.random.Generator
-) -> list[NDArray[np.uint8]]:
+def cut_patches(pixels: NDArray[np.uint8], rng: np.random.Generator) -> list[NDArray[np.uint8]]:
     """`PATCHES` squares of a photo in one of the eight symmetries, those with detail preferred."""
     height, width = pixels.shape[:2]
     if min(height, width) < PATCH:
@@ -172,3 +200,99 @@ def task(name: str, material: Material) -> ResolutionTask | ColorTask:
         return ResolutionTask(pool=pool, recipe=material.recipe(RESOLUTION), name=name)
     body = part_of(material.trained("lite-fasterrcnn"), "backbone.body.")
     return ColorTask(pool=pool, body=body, recipe=material.recipe(COLORS), name=name)
+
+
+def facts(name: str, material: Material) -> Facts:
+    """See `lessons`."""
+    where = "photos of coco-mini" if material.coco else "nothing"
+    if name == "mini-superres":
+        return Facts(
+            title="Mini super-resolution (x 4)",
+            task="translation",
+            function="super_resolution",
+            kwargs={},
+            classes=[],
+            preprocessing={"scale": SCALE},
+            example=(1, 3, 64, 64),
+            measured_on=f"{where}, reduced to a quarter of their sides by antialiased cubic"
+            " interpolation",
+            default_layer="blocks.7",
+            data=DATA,
+            license=LICENSE,
+            extra={"failures": RESOLUTION_FAILURES},
+            eight_bit=True,
+        )
+    return Facts(
+        title="Mini colorization",
+        task="translation",
+        function="colorizer",
+        kwargs={},
+        classes=[],
+        preprocessing={"resize": SIDE},
+        example=(1, 1, SIDE, SIDE),
+        measured_on=f"{where}; the root mean square of the difference in a, b of CIELAB",
+        default_layer="join.2",
+        data=DATA,
+        license=LICENSE,
+        extra={"failures": COLOR_FAILURES},
+        shares=(Share("lite-fasterrcnn", "body.", "backbone.body."),),
+        eight_bit=True,
+    )
+
+
+@torch.inference_mode()
+def measure(name: str, model: Any, material: Material) -> dict[str, Any]:
+    """See `lessons`."""
+    if material.coco is None:
+        return {}
+    paths = sorted((material.coco / "images").iterdir())
+    photos = (open_image(path).pixels for path in paths)
+    if name == "mini-superres":
+        return rounded(resolution_figures(model, photos))
+    return rounded(color_figures(model, photos))
+
+
+def resolution_figures(model: Any, photos: Iterable[NDArray[np.uint8]]) -> dict[str, float]:
+    """Peak signal-to-noise ratio in dB, mean over photos; four pixels at the rim do not count."""
+    ratios = []
+    for pixels in photos:
+        height, width = (side // SCALE * SCALE for side in pixels.shape[:2])
+        large = (
+            torch.from_numpy(pixels[:height, :width].copy()).permute(2, 0, 1)[None].float() / 255
+        )
+        small = (bicubic(large, 1 / SCALE).clamp(0, 1) * 255).round() / 255
+        inner = (..., slice(SCALE, -SCALE), slice(SCALE, -SCALE))
+        ratios.append([
+            float(-10 * (made.clamp(0, 1) - large)[inner].square().mean().log10())
+            for made in (model(small), bicubic(small, SCALE))
+        ])  # fmt: skip
+    ours, plain = np.mean(ratios, axis=0)
+    return {"PSNR": float(ours), "PSNR of bicubic": float(plain), "gain": float(ours - plain)}
+
+
+def color_figures(model: Any, photos: Iterable[NDArray[np.uint8]]) -> dict[str, float]:
+    """Of the mean color, of the annealed mean and of gray; photos without color do not count."""
+    off = []
+    for pixels in photos:
+        scale = SIDE / min(pixels.shape[:2])
+        size = [max(32, round(side * scale / 32) * 32) for side in pixels.shape[1::-1]]
+        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        lab = torch.from_numpy(lab_of(small)).permute(2, 0, 1)[None]
+        if lab[:, 1:].abs().mean() < 1:
+            continue
+        logits = model(lab[:, :1])
+        found = [
+            functional.interpolate(
+                colors_of(logits, temperature), lab.shape[2:], mode="bilinear", align_corners=False
+            )
+            for temperature in (1.0, VIVID)
+        ]
+        off.append([
+            float((made - lab[:, 1:]).square().mean().sqrt())
+            for made in (*found, torch.zeros_like(found[0]))
+        ])  # fmt: skip
+    mean, vivid, gray = np.mean(off, axis=0)
+    return {
+        "error of the mean color": float(mean), f"error at temperature {VIVID}": float(vivid),
+        "error of gray": float(gray),
+    }  # fmt: skip

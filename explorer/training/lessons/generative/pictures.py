@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def pictures_of(
-    faces: NDArray[Any], device: torch.device, *, mirrored: bool = False
-) -> Tensor:
+def pictures_of(faces: NDArray[Any], device: torch.device, *, mirrored: bool = False) -> Tensor:
     """(N, H, W, 3) uint8 -> (N, 3, H, W) float32, -1..1; half of them mirrored at random."""
     pictures = torch.from_numpy(faces).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
     if mirrored:

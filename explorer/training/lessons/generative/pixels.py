@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from explorer.networks.generative.pixel_cnn import SIDE, PixelNetwork, pixel_bits
+from explorer.training.cards import Facts, rounded
 from explorer.training.data.face_sets import read_face_set
+from explorer.training.lessons.generative.autoencoder import DATA, LICENSE, SET
 from explorer.training.lessons.generative.pictures import pictures_of
 from explorer.training.loop import Recipe
 
@@ -24,6 +26,12 @@ RECIPE = Recipe(
     epochs=40, batch=32, peak=2e-3, warmup=0.03, decay=1e-3, average=0.998, clip=5.0,
     optimizer="adamw",
 )  # fmt: skip
+
+FAILURES = (
+    "Every pixel is drawn: eyes differ from each other, and what is far apart fits badly. A picture"
+    " takes a pass through the network for each of its pixels. No picture shows a person; where one"
+    " resembles somebody it must not be used as a picture of them."
+)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -63,5 +71,34 @@ def reduced(faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def task(name: str, material: Material) -> PixelTask:
     """See `lessons`."""
-    faces = read_face_set(material.folder / "utk.npz", 0)
+    faces = read_face_set(material.folder / SET, 0)
     return PixelTask(faces=reduced(faces.pixels), recipe=material.recipe(RECIPE), name=name)
+
+
+def facts(_name: str, material: Material) -> Facts:
+    """See `lessons`."""
+    count = len(read_face_set(material.folder / SET, 1))
+    return Facts(
+        title="Mini PixelCNN, faces",
+        task="generation",
+        function="pixel_network",
+        kwargs={},
+        classes=[],
+        preprocessing={"resize": SIDE, "crop": SIDE},
+        example=(1, 3, SIDE, SIDE),
+        measured_on=f"{count} faces that it was not trained on, reduced to {SIDE} x {SIDE} pixels",
+        default_layer="horizontal.6",
+        data=DATA,
+        license=LICENSE,
+        extra={"failures": FAILURES},
+        eight_bit=True,
+    )
+
+
+@torch.inference_mode()
+def measure(_name: str, model: Any, material: Material) -> dict[str, Any]:
+    """See `lessons`."""
+    faces = reduced(read_face_set(material.folder / SET, 1).pixels)
+    pictures = pictures_of(faces, torch.device("cpu"))
+    bits = torch.cat([pixel_bits(model(part), part) for part in pictures.split(50)])
+    return rounded({"bits per value": float(bits.mean()) / 3})
