@@ -44,8 +44,9 @@ LICENSE = (
 )
 FAILURES = (
     "It answers how old a face looks in a photo of this kind, not how old somebody is: errors of"
-    " ten years are common between 30 and 70, make-up, light and blur change the answer. There are only"
-    " two genders in the data, as somebody labeled them by sight. It must not decide about anybody."
+    " ten years are common between 30 and 70, make-up, light and blur change the answer. There are"
+    " only two genders in the data, as somebody labeled them by sight. It must not decide about"
+    " anybody."
 )
 
 SET, POINTS = "utk.npz", "utk_points.npz"

@@ -42,8 +42,8 @@ UNPAIRED = "aerial photos and 450 maps, each drawn on its own, so that no photo 
 
 FAILURES = (
     "Sees no photo with its map: what it takes for a street or for water is what makes its maps"
-    " look like maps, and it hides what it needs for the way back in faint patterns. Knows aerial photos"
-    " of one city at one scale."
+    " look like maps, and it hides what it needs for the way back in faint patterns. Knows aerial"
+    " photos of one city at one scale."
 )
 
 
