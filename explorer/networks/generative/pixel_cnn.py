@@ -75,7 +75,8 @@ class _Gated(nn.Module):
             inner = inner + self.link(_two_signs(other))
         inner = self.conv2(functional.pad(_two_signs(inner), self.padding))
         values, gate = inner.chunk(2, dim=1)
-        return maps + values * gate.sigmoid()
+        found: Tensor = maps + values * gate.sigmoid()
+        return found
 
 
 def _two_signs(maps: Tensor) -> Tensor:
@@ -93,7 +94,8 @@ def _right(maps: Tensor) -> Tensor:
 def _mixture(found: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Logits (N, M, H, W), means and log scales (N, M, 3, H, W) given the pixels' own values."""
     logits, rest = found[:, :MIXTURE], found[:, MIXTURE:]
-    means, scales, links = rest.unflatten(1, (3, MIXTURE, 3)).unbind(1)
+    parts = rest.reshape(len(rest), 3, MIXTURE, 3, *rest.shape[2:])
+    means, scales, links = parts.unbind(1)
     links = links.tanh()
     red, green = pictures[:, None, 0], pictures[:, None, 1]
     means = torch.stack(

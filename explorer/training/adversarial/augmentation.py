@@ -40,7 +40,8 @@ def _colored(pictures: Tensor) -> Tensor:
     gray = pictures.mean(dim=1, keepdim=True)
     pictures = (pictures - gray) * (2 * saturation) + gray
     mean = pictures.mean(dim=(1, 2, 3), keepdim=True)
-    return (pictures - mean) * (contrast + 0.5) + mean
+    found: Tensor = (pictures - mean) * (contrast + 0.5) + mean
+    return found
 
 
 def _moved(pictures: Tensor) -> Tensor:

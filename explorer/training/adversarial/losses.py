@@ -56,7 +56,8 @@ def real_gradient_penalty(score: Callable[[Tensor], Tensor], real: Tensor) -> Te
     with torch.autocast(real.device.type, enabled=False):
         pictures = real.float().detach().requires_grad_()
         (gradient,) = torch.autograd.grad(score(pictures).sum(), pictures, create_graph=True)
-    return gradient.square().flatten(1).sum(dim=1).mean()
+    size: Tensor = gradient.square().flatten(1).sum(dim=1).mean()
+    return size
 
 
 def interpolated_gradient_penalty(
@@ -76,4 +77,5 @@ def interpolated_gradient_penalty(
         weight = share.reshape(-1, *[1] * (real.ndim - 1))
         pictures = (weight * real + (1 - weight) * made).float().detach().requires_grad_()
         (gradient,) = torch.autograd.grad(score(pictures).sum(), pictures, create_graph=True)
-    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+    off: Tensor = (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+    return off

@@ -61,7 +61,8 @@ def classes_of(maps: Pictures) -> NDArray[np.int64]:
     """(..., 3) uint8 -> (...): the class of the nearest of `COLORS`."""
     colors = np.array([color for color, _ in COLORS], np.int32)
     apart = ((maps[..., None, :].astype(np.int32) - colors) ** 2).sum(axis=-1)
-    return np.array([label for _, label in COLORS])[apart.argmin(axis=-1)]
+    found: NDArray[np.int64] = np.array([label for _, label in COLORS])[apart.argmin(axis=-1)]
+    return found
 
 
 def map_scores(made: Pictures, real: Pictures) -> dict[str, float]:

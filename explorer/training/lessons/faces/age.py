@@ -111,7 +111,7 @@ def varied(
     """A face mirrored, turned, scaled, moved and recolored, with its points."""
     angle, scale = rng.uniform(-12, 12), math.exp(rng.uniform(-0.15, 0.15))
     matrix = cv2.getRotationMatrix2D(((SIDE - 1) / 2, (SIDE - 1) / 2), angle, scale)
-    matrix[:, 2] += rng.uniform(-4, 4, 2)
+    matrix = matrix + np.concatenate([np.zeros((2, 2)), rng.uniform(-4, 4, (2, 1))], axis=1)
     if rng.random() < 0.5:
         face, points = face[:, ::-1], points[list(MIRRORED)] * (-1, 1) + (1, 0)
     moved = cv2.warpAffine(

@@ -105,7 +105,7 @@ def varied(face: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
     """A gray face mirrored, turned, scaled, moved, brightened, blurred and partly blanked."""
     angle, scale = rng.uniform(-10, 10), math.exp(rng.uniform(-0.12, 0.12))
     matrix = cv2.getRotationMatrix2D(((SIDE - 1) / 2, (SIDE - 1) / 2), angle, scale)
-    matrix[:, 2] += rng.uniform(-4, 4, 2)
+    matrix = matrix + np.concatenate([np.zeros((2, 2)), rng.uniform(-4, 4, (2, 1))], axis=1)
     if rng.random() < 0.5:
         face = face[:, ::-1]
     moved = cv2.warpAffine(
@@ -197,7 +197,8 @@ def embeddings(model: nn.Module, gray: NDArray[np.uint8]) -> NDArray[np.float64]
 def _raw(gray: NDArray[np.uint8]) -> NDArray[np.float64]:
     values = gray.reshape(len(gray), -1).astype(np.float64)
     values -= values.mean(axis=1, keepdims=True)
-    return values / np.linalg.norm(values, axis=1, keepdims=True)
+    found: NDArray[np.float64] = values / np.linalg.norm(values, axis=1, keepdims=True)
+    return found
 
 
 def _eigenfaces(

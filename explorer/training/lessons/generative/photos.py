@@ -100,7 +100,7 @@ class ResolutionTask:
     ) -> dict[str, Tensor]:
         rng = np.random.default_rng(step_seed(self.recipe.seed, step))
         patches: list[NDArray[np.uint8]] = []
-        for row in rng.integers(0, self.photos, self.recipe.batch):
+        for row in rng.integers(0, self.photos, self.recipe.batch).tolist():
             patches += cut_patches(pixels_of(self.pool[row]), rng)
         large = torch.from_numpy(np.stack(patches)).to(device).permute(0, 3, 1, 2).float() / 255
         small = bicubic(large, 1 / SCALE).clamp(0, 1)
@@ -119,7 +119,7 @@ def cut_patches(pixels: NDArray[np.uint8], rng: np.random.Generator) -> list[NDA
     found = []
     for _ in range(2 * PATCHES):
         y, x = rng.integers(0, height - PATCH + 1), rng.integers(0, width - PATCH + 1)
-        patch = np.rot90(pixels[y : y + PATCH, x : x + PATCH], rng.integers(4))
+        patch = np.rot90(pixels[y : y + PATCH, x : x + PATCH], int(rng.integers(4)))
         found.append(patch[:, ::-1] if rng.random() < 0.5 else patch)
     detail = [float(np.abs(np.diff(patch[::2, :, 1].astype(np.int16))).mean()) for patch in found]
     # every second is taken as it comes: plain sky has to be learned, too
@@ -165,7 +165,7 @@ class ColorTask:
         rng = np.random.default_rng(step_seed(self.recipe.seed, step))
         crops: list[NDArray[np.float32]] = []
         while len(crops) < self.recipe.batch:
-            crop = _crop(pixels_of(self.pool[rng.integers(self.photos)]), rng)
+            crop = _crop(pixels_of(self.pool[int(rng.integers(self.photos))]), rng)
             if np.abs(crop[..., 1:]).mean() > 1:  # gray photos would teach gray
                 crops.append(crop)
         lab = torch.from_numpy(np.stack(crops)).to(device).permute(0, 3, 1, 2).contiguous()

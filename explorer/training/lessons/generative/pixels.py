@@ -100,5 +100,5 @@ def measure(_name: str, model: Any, material: Material) -> dict[str, Any]:
     """See `lessons`."""
     faces = reduced(read_face_set(material.folder / SET, 1).pixels)
     pictures = pictures_of(faces, torch.device("cpu"))
-    bits = torch.cat([pixel_bits(model(part), part) for part in pictures.split(50)])
+    bits = torch.cat([pixel_bits(model(part), part) for part in torch.split(pictures, 50)])
     return rounded({"bits per value": float(bits.mean()) / 3})

@@ -128,7 +128,7 @@ class TranslationTask:
         rows = rng.integers(0, self.photos, self.recipe.batch)
         both = [pictures_of(a[rows], device) for a in (self.photos_of_pairs, self.maps)]
         turned = varied(torch.cat(both, dim=1), rng)
-        photos, maps = turned.split(3, dim=1)
+        photos, maps = turned.chunk(2, dim=1)
         return photos.contiguous(), maps.contiguous()
 
 
