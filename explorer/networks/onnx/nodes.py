@@ -84,7 +84,10 @@ def file_nodes(file: OnnxFile, layers: Mapping[str, str]) -> tuple[FileNode, ...
         fresh = [
             name
             for name in weights
-            if name in own and origin[name] not in counted and own[name].data_type in floats
+            if name in own
+            and origin[name] not in counted
+            and own[name].data_type in floats
+            and own[name].dims  # a single number is a setting, as of a padding
         ]
         counted.update(origin[name] for name in fresh)
         found.append(
