@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QImage,
     QMouseEvent,
     QNativeGestureEvent,
+    QPalette,
     QPointingDevice,
     QWheelEvent,
 )
@@ -504,3 +505,14 @@ def test_a_drawn_box_can_be_read_in_a_script() -> None:
     box = spanned((0.1 + 0.2, 7 / 3), (238.07500000000002, 9.0), (640.0, 480.0))
     assert box == Box(0.3, 2.333, 238.075, 9.0)
     assert moved(box, "move", 1 / 3, 0.0, (640.0, 480.0)) == Box(0.633, 2.333, 238.408, 9.0)
+
+
+def test_a_drawing_lies_on_the_ground_of_the_theme(canvas: Canvas) -> None:
+    """Between its layers; a photo that covers its pane, and one that does not, have another."""
+    palette = canvas.palette()
+    for base in (QColor("#ffffff"), QColor("#17191d")):
+        palette.setColor(QPalette.ColorRole.Base, base)
+        canvas.setPalette(palette)
+        canvas.set_pane(pane(some_boxes(), name="graph", drawing=True))
+        middle = canvas.grab().toImage().pixelColor(canvas.width() // 2, canvas.height() // 2)
+        assert middle == base

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import torch
+from onnx import helper
 from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
 from explorer.networks.embedded.yolo import lite_yolo_v1, lite_yolo_v2
+from explorer.networks.onnx.decoders import Decoding, Detector
+from explorer.networks.onnx.inspecting import built, image_input
+from explorer.networks.onnx.reading import read
 from explorer.vision.attribution.boxes import box_target
 from explorer.vision.attribution.gradients import gradients
+from tests.networks.onnx_files import model_of, written
 from tests.toy_detectors import tiny_detector
 from tests.toys import FixedDetector, hook_count, tiny_mask_rcnn
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from explorer.networks.onnx.module import OnnxModule
 
 
 def yolo(version: int) -> nn.Module:
@@ -98,3 +110,43 @@ def test_a_detector_that_cannot_be_followed_is_refused_in_words() -> None:
     }
     with pytest.raises(ExplorerError, match="cannot be traced"):
         box_target(FixedDetector(answer), photo()[0], 0)
+
+
+def detector_of_a_mean(path: Path) -> OnnxModule:
+    """YOLOv8's output for 32 x 32: the score of box 3 for class b is the mean of the picture."""
+    cells = 4 * 4 + 2 * 2 + 1
+    box, place = np.zeros((1, 6, cells), np.float32), np.zeros((1, 6, cells), np.float32)
+    box[0, :4, 3] = [16, 16, 20, 20]
+    place[0, 5, 3] = 1
+    nodes = [
+        helper.make_node("ReduceMean", ["image"], ["mean"], axes=[1, 2, 3], keepdims=1),
+        helper.make_node("Reshape", ["mean", "shape"], ["one"]),
+        helper.make_node("Mul", ["place", "one"], ["score"]),
+        helper.make_node("Add", ["score", "box"], ["output0"]),
+    ]
+    model = model_of(
+        nodes, given={"image": ["n", 3, 32, 32]}, made={"output0": ["n", 6, cells]},
+        constants={"box": box, "place": place, "shape": np.array([-1, 1, 1])},
+    )  # fmt: skip
+    file = read(written(model, path))
+    module = built(file, image_input(file))
+    module.head = Detector(Decoding("yolov8", score_floor=0.1), module.names)
+    return module
+
+
+def test_a_box_of_a_file_has_the_gradient_of_its_score(tmp_path: Path) -> None:
+    module = detector_of_a_mean(tmp_path / "mean.onnx")
+    image = torch.full((3, 32, 32), 0.25)
+    target = box_target(module, image, 0)
+    values = torch.stack([image, torch.full_like(image, 0.5)]).requires_grad_()
+    found = target(values)
+    assert found.label is not None
+    assert found.label.tolist() == [2, 2]
+    assert torch.allclose(found.confidence, torch.tensor([0.25, 0.5]))
+    (gradient,) = torch.autograd.grad(found.score[0], values)
+    # d logit(p) / dp = 1 / (p (1 - p)), and dp / dx = 1 / (3 32 32)
+    expected = 1 / (0.25 * 0.75) / (3 * 32 * 32)
+    assert torch.allclose(gradient[0], torch.full_like(image, expected), rtol=1e-3)
+    assert not gradient[1].any()
+    with pytest.raises(ExplorerError):
+        box_target(module, image, 1)
