@@ -360,7 +360,7 @@ def _named(names: tuple[str, ...], count: int, task: Task) -> tuple[str, ...]:
 
 
 def _facts(card: Card) -> str:
-    parts = [f"input {shape_words(card.input_shape)}"] if card.input_shape else []
+    parts = [f"Input {shape_words(card.input_shape)}"] if card.input_shape else []
     parts.append(f"{card.parameters / 1e6:.1f} M parameters")
     runs = f"ONNX Runtime, without gradients ({card.why})" if not card.in_torch else "PyTorch"
     return " · ".join([*parts, f"runs in {runs}"])
@@ -432,7 +432,7 @@ _STYLES = {
 
 
 def _reason(card: Card, task: Task, form: str, count: int) -> str:
-    """As in: output 1 x 84 x 8400: YOLOv8-style, 80 classes."""
+    """As in: Output 1 x 84 x 8400: YOLOv8-style, 80 classes."""
     ranks = {"classification": (2, 4), "segmentation": (4,)}.get(task)
     shapes = [one for one in card.shapes if ranks is None or len(one) in ranks] or card.shapes
     shown = shapes[:3] if task == "detection" else shapes[:1]
@@ -445,4 +445,4 @@ def _reason(card: Card, task: Task, form: str, count: int) -> str:
         "segmentation": f"a score for each of {classes} at each pixel",
         "detection": _STYLES.get(form, form) + (f", {classes}" if count else ""),
     }.get(task, "used as feature maps or vectors, without classes")
-    return f"{head}: {words}"
+    return f"{head[:1].upper()}{head[1:]}: {words}"

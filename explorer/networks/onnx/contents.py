@@ -34,10 +34,10 @@ class Contents:
         operators: Kinds of operators and how many there are, the most frequent first.
         tensors: Number of weight tensors.
         numbers: How many values they hold.
-        classes: Class names, the background included; () where there are none.
+        classes: Class names, the background not included; () where there are none.
         use: What its outputs look like.
         runs: Where it runs.
-        unclear: What nothing in the file says.
+        unclear: What nothing in the file says, and nobody has answered.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Contents:
             ("Class names", classes),
             ("Looks like", self.use),
             ("Runs in", self.runs),
-            ("Not in the file", unclear),
+            ("Unclear", unclear),
         )
 
 
@@ -98,6 +98,7 @@ def contents(path: Path) -> Contents:
         ExplorerError: The file cannot be used.
     """
     card = looked_at(path)
+    asked = answers.questions(card)
     file = read(path.expanduser())
     graph = file.model.graph
     held = {tensor.name: tensor for tensor in graph.initializer}
@@ -114,8 +115,8 @@ def contents(path: Path) -> Contents:
         operators=tuple(kinds.most_common()),
         tensors=len(numbers),
         numbers=sum(numbers),
-        classes=card.classes,
-        use=answers.questions(card).uses[0].reason,
+        classes=asked.answers.names,
+        use=asked.uses[0].reason,
         runs=runs,
         unclear=card.unclear,
     )

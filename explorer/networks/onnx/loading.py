@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from explorer.core.network_info import LayerInfo, NetworkInfo, unnamed_note
+from explorer.core.network_info import ASSUMED, LayerInfo, NetworkInfo, unnamed_note
 from explorer.core.reading import display_name
 from explorer.core.step import Step
 from explorer.networks.checkpoints.loading import (
@@ -215,4 +215,4 @@ def _assumed(card: Card) -> str:
     }
     *first, last = [words[word] for word in card.assumed if words.get(word)]
     listed = f"{', '.join(first)} and {last}" if first else last
-    return f"The file does not say {listed}: usual ones are assumed."
+    return f"The file does not say {listed}: {ASSUMED}"

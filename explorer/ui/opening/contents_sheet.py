@@ -15,6 +15,9 @@ from explorer.ui.widgets.small_widgets import UNIT, Label
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+FILLS = 1000
+"""Of the part that takes all room there is."""
+
 
 class ContentsSheet(Overlay):
     """A sheet over the window.
@@ -39,7 +42,7 @@ class ContentsSheet(Overlay):
         lines: Sequence[tuple[str, str]],
         uses: Sequence[tuple[str, str]],
     ) -> None:
-        super().__init__(window, QSize(UNIT * 88, UNIT * 60))
+        super().__init__(window, QSize(UNIT * 88, UNIT * (20 + 4 * len(lines))))
         self.setAccessibleName(title)
         self.lines = tuple(lines)
         self.buttons = [QPushButton(words) for words, _ in uses]
@@ -48,7 +51,7 @@ class ContentsSheet(Overlay):
         area = scrolled(self._table())
         main, *others = self.buttons
         self.lay_out(title, area, ok=main, others=others)
-        self.body.setStretchFactor(area, 1)
+        self.body.setStretchFactor(area, FILLS)
         self.first = main
 
     def _table(self) -> QWidget:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from explorer.networks.onnx.answers import Answers, Names, Prepared, Questions, Use
 
 MOST_SIDE = 4096
-SHOWN_NAMES = 3
+SHOWN_NAMES = 8
+FILLS = 1000
+"""Of the part that takes all room there is."""
+
 SQUARE, SHAPED, WHOLE, KEPT = ("crop", "tight"), ("short", "whole"), "whole", "kept"
 """Ways to the size as `explorer.networks.onnx.answers` has them."""
 
@@ -71,7 +74,7 @@ class OnnxSheet(Overlay):
         title = self.tr("How to use {file}").format(file=file)
         self.setAccessibleName(title)
         self.lay_out(title, *head, area, self.remark, ok=self.use_button)
-        self.body.setStretchFactor(area, 1)
+        self.body.setStretchFactor(area, FILLS)
         self._fill()
         self._filling = False
 
@@ -240,15 +243,16 @@ class OnnxSheet(Overlay):
         self._lists = [*more, *use.names]
         self.names.clear()
         for one in self._lists:
-            shown = ", ".join(one.names[:SHOWN_NAMES])
-            rest = " …" if len(one.names) > SHOWN_NAMES else ""
             source = {"": self.tr("As set"), "the file": self.tr("From the file")}
-            title = self.tr("{source}: {count} names ({shown})").format(
-                source=source.get(one.source, one.source), count=len(one.names),
-                shown=f"{shown}{rest}",
-            )  # fmt: skip
+            title = self.tr("{source} ({count:,})").format(
+                source=source.get(one.source, one.source), count=len(one.names)
+            )
             self.names.addItem(title, one.names)
-        self.names.addItem(self.tr("Without names: classes are numbered"), ())
+            rest = ", …" if len(one.names) > SHOWN_NAMES else ""
+            shown = ", ".join(one.names[:SHOWN_NAMES]) + rest
+            tip = Qt.ItemDataRole.ToolTipRole
+            self.names.setItemData(self.names.count() - 1, shown, tip)
+        self.names.addItem(self.tr("None: numbers"), ())
         rows = [one.names for one in self._lists]
         none = chosen is not None and not chosen
         self.names.setCurrentIndex(
@@ -357,7 +361,8 @@ class OnnxSheet(Overlay):
     def _adapt(self) -> None:
         """Only what makes sense now is shown, or can be set."""
         use, fit = self.use, self.fit_box.currentData()
-        self.reason.setText(f"{use.reason[:1].upper()}{use.reason[1:]}.")
+        self.names.setToolTip(str(self.names.currentData(Qt.ItemDataRole.ToolTipRole) or ""))
+        self.reason.setText(f"{use.reason}.")
         self._show(self.form, self.form.count() > 1)
         self._show(self.names, use.task != "features")
         self.choose.setVisible(use.task != "features")

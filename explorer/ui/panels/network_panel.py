@@ -382,7 +382,8 @@ class NetworkPanel(QWidget):
         in_use = (
             self._spec is not None and self._spec.name == spec.name and self._is_present(choice)
         )
-        self.classes.setVisible(in_use and choice.state == "local")
+        asked = self.answers.isVisibleTo(self._details)  # its form has the class names too
+        self.classes.setVisible(in_use and choice.state == "local" and not asked)
         self.use.setEnabled(not in_use)
         self.use.setDefault(not in_use)
         if in_use:

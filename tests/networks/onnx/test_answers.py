@@ -42,11 +42,11 @@ def test_an_unknown_classifier_is_asked_about_once(tmp_path: Path) -> None:
     asked = catalog.questions(path)
     assert asked.unclear == ("preprocessing", "task", "class names")
     assert cards.every() == (), "nothing is remembered of a question"
-    assert asked.uses[0].reason == "output 1 x 3: a score for each of 3 classes"
+    assert asked.uses[0].reason == "Output 1 x 3: a score for each of 3 classes"
     assert [use.task for use in asked.uses] == ["classification", "features"]
     assert asked.fixed == (32, 32)
     assert asked.layout_known
-    assert asked.facts.startswith("input 1 x 3 x 32 x 32 · 0.0 M parameters · runs in PyTorch")
+    assert asked.facts.startswith("Input 1 x 3 x 32 x 32 · 0.0 M parameters · runs in PyTorch")
     half = (0.5, 0.5, 0.5)
     said = replace(
         asked.answers, names=("a", "b", "c"), fit="stretch", scale="half", mean=half, std=half,
@@ -73,7 +73,7 @@ def test_a_file_that_says_all_is_not_asked_about(tmp_path: Path) -> None:
 
 def test_the_reason_names_the_outputs(tmp_path: Path) -> None:
     asked = catalog.questions(outputs(tmp_path / "y.onnx", (1, 84, 8400)))
-    assert asked.uses[0].reason == "output 1 x 84 x 8400: YOLOv8-style, 80 classes"
+    assert asked.uses[0].reason == "Output 1 x 84 x 8400: YOLOv8-style, 80 classes"
     assert asked.uses[0].names[0].source == "COCO"
     assert len(asked.uses[0].names[0].names) == 80
     assert asked.unclear == ("class names",), "YOLO's input has one usual form"
@@ -87,7 +87,7 @@ def test_all_forms_that_the_outputs_allow_are_offered(tmp_path: Path) -> None:
     boxes = catalog.questions(outputs(tmp_path / "s.onnx", (1, 100, 4), (1, 100, 21)))
     assert [use.form for use in boxes.uses if use.task == "detection"] == ["ssd", "detr"]
     assert boxes.uses[0].reason == (
-        "outputs 1 x 100 x 4, 1 x 100 x 21: SSD-style, boxes and class scores, 20 classes"
+        "Outputs 1 x 100 x 4, 1 x 100 x 21: SSD-style, boxes and class scores, 20 classes"
     )
     maps = catalog.questions(outputs(tmp_path / "m.onnx", (1, 21, 64, 64), side=64))
     assert [use.task for use in maps.uses] == ["segmentation", "classification", "features"]
@@ -198,6 +198,6 @@ def test_the_contents_of_a_file(tmp_path: Path) -> None:
     assert lines["Operators"].startswith("Conv (1), Relu (1), GlobalAveragePool (1)")
     assert lines["Tensors"] == "2 with 120 numbers; none is missing"
     assert lines["Class names"] == "3 classes: cat, dog, hen"
-    assert lines["Looks like"] == "output 1 x 3: a score for each of 3 classes"
-    assert lines["Not in the file"] == "preprocessing"
+    assert lines["Looks like"] == "Output 1 x 3: a score for each of 3 classes"
+    assert lines["Unclear"] == "preprocessing"
     assert found.usable
