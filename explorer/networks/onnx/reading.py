@@ -29,6 +29,11 @@ MOST_NODES = 50_000
 MOST_MADE = 1 << 28
 """Numbers that a constant shape in the file may ask for: more would be a bomb, no network."""
 
+MOST_EXTENT = 1 << 14
+"""Cells of padding, of a window or of a resized map, or times that one is enlarged."""
+
+_EXTENTS = ("pads", "kernel_shape", "strides", "dilations", "output_padding", "output_shape")
+
 DOMAINS = frozenset({"", "ai.onnx", "com.microsoft", "pkg.onnxscript.torch_lib"})
 """Of operators that onnx or ONNX Runtime define themselves."""
 
@@ -84,6 +89,8 @@ def read(path: Path) -> OnnxFile:
         raise damaged(name, "it is truncated or is not in the ONNX format") from error
     if not model.HasField("graph") or not model.graph.node:
         raise damaged(name, "it has no graph")
+    if not model.graph.output:
+        raise damaged(name, "its graph has no outputs")
     nodes = list(every_node(model.graph))
     if len(nodes) > MOST_NODES:
         raise ExplorerError(
@@ -249,6 +256,18 @@ def _refuse_bombs(onnx: Any, model: Any, name: str) -> None:
                 if attribute.HasField("t"):
                     known[node.output[0]] = attribute.t
     for node in model.graph.node:
+        most = max(
+            (abs(n) for a in node.attribute if a.name in _EXTENTS for n in a.ints), default=0
+        )
+        for value in node.input[1:] if node.op_type in ("Pad", "Resize", "Upsample") else ():
+            numbers = known.get(value)
+            if numbers is not None and prod(numbers.dims) <= 64:
+                most = max(most, *map(abs, onnx.numpy_helper.to_array(numbers).ravel().tolist()), 0)
+        if most > MOST_EXTENT:
+            raise ExplorerError(
+                f"{name} would make a map of {most:.1e} cells a side ({node.op_type}).",
+                "It is no network: do not use it.",
+            )
         if node.op_type not in ("ConstantOfShape", "Expand", "Tile"):
             continue
         shape = known.get(node.input[0 if node.op_type == "ConstantOfShape" else 1])
