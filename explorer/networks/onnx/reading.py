@@ -256,16 +256,10 @@ def _refuse_bombs(onnx: Any, model: Any, name: str) -> None:
                 if attribute.HasField("t"):
                     known[node.output[0]] = attribute.t
     for node in model.graph.node:
-        most = max(
-            (abs(n) for a in node.attribute if a.name in _EXTENTS for n in a.ints), default=0
-        )
-        for value in node.input[1:] if node.op_type in ("Pad", "Resize", "Upsample") else ():
-            numbers = known.get(value)
-            if numbers is not None and prod(numbers.dims) <= 64:
-                most = max(most, *map(abs, onnx.numpy_helper.to_array(numbers).ravel().tolist()), 0)
-        if most > MOST_EXTENT:
+        extent = _extent(onnx, node, known)
+        if extent > MOST_EXTENT:
             raise ExplorerError(
-                f"{name} would make a map of {most:.1e} cells a side ({node.op_type}).",
+                f"{name} would make a map of {extent:.1e} cells a side ({node.op_type}).",
                 "It is no network: do not use it.",
             )
         if node.op_type not in ("ConstantOfShape", "Expand", "Tile"):
@@ -279,6 +273,16 @@ def _refuse_bombs(onnx: Any, model: Any, name: str) -> None:
                 f"{name} would make a tensor of {asked:.1e} values from almost nothing.",
                 "It is no network: do not use it.",
             )
+
+
+def _extent(onnx: Any, node: Any, known: dict[str, Any]) -> float:
+    """The largest number of padding, of a window or of a new size that a node asks for."""
+    asked = [float(n) for a in node.attribute if a.name in _EXTENTS for n in a.ints]
+    if node.op_type in ("Pad", "Resize", "Upsample"):
+        given = [known[value] for value in node.input[1:] if value in known]
+        for tensor in (tensor for tensor in given if prod(tensor.dims) <= 64):
+            asked += onnx.numpy_helper.to_array(tensor).astype(float).ravel().tolist()
+    return max(map(abs, asked), default=0.0)
 
 
 def _first_line(error: BaseException) -> str:

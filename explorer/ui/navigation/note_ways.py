@@ -27,10 +27,9 @@ def ways_for_notes(panels: Panels) -> dict[str, list[Way]]:
     if info is not None and info.unnamed:
         choose = panels.study.tr("Class names…"), partial(_choose, panels)
         ways[unnamed_note(info.unnamed)] = [choose]
-    for note in info.notes if info is not None else ():
-        if note.endswith(ASSUMED):
-            change = panels.study.tr("Change answers…"), partial(_change, panels, info.spec.name)
-            ways[note] = [change]
+    if info is not None:
+        change = panels.study.tr("Change answers…"), partial(_change, panels, info.spec.name)
+        ways.update((note, [change]) for note in info.notes if note.endswith(ASSUMED))
     return ways
 
 

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLayout,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from explorer.ui.dialogs.overlay import Overlay
 from explorer.ui.form.choices import Combo
@@ -132,7 +140,7 @@ class OnnxSheet(Overlay):
         size = self._line(self.width_box, Label("x"), self.height_box)
         channels = self._line(self.order, self.layout_box)
         self._rows: dict[QWidget, Label] = {}
-        for row, (words, shown, editor) in enumerate((
+        rows: tuple[tuple[str, QWidget | QLayout, QWidget], ...] = (
             (self.tr("Task"), task, self.task),
             (self.tr("Outputs"), self.form, self.form),
             (self.tr("Class names"), self._line(self.names, self.choose), self.names),
@@ -142,7 +150,8 @@ class OnnxSheet(Overlay):
             (self.tr("Mean"), self.mean, self.mean),
             (self.tr("Standard deviation"), self.std, self.std),
             (self.tr("Channels"), channels, self.order),
-        )):  # fmt: skip
+        )
+        for row, (words, shown, editor) in enumerate(rows):
             label = Label(words)
             label.hug()
             self._rows[editor] = label
