@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from onnx import helper
 
 import explorer
 from explorer.core.errors import ExplorerError
@@ -17,24 +16,9 @@ from explorer.networks import catalog
 from explorer.networks.onnx import answers, cards
 from explorer.networks.onnx.answers import FITS, KEPT, SCALES, SQUARE, Answers
 from explorer.networks.preprocess import Preprocess
-from tests.networks.onnx_files import classifier, model_of, written
+from tests.networks.onnx_files import classifier, outputs
 
 NAMES = {"names": "{0: 'cat', 1: 'dog', 2: 'hen'}"}
-
-
-def outputs(path: Path, *shapes: tuple[int, ...], side: int = 640, **more: object) -> Path:
-    """A network that gives zeros of these shapes for an image of that side."""
-    nodes, constants = [helper.make_node("ReduceMean", ["image"], ["m"], keepdims=0)], {}
-    nodes.append(helper.make_node("Mul", ["m", "zero"], ["n"]))
-    for number, shape in enumerate(shapes):
-        constants[f"c{number}"] = np.zeros(shape, np.float32)
-        nodes.append(helper.make_node("Add", [f"c{number}", "n"], [f"o{number}"]))
-    model = model_of(
-        nodes, given={"image": [1, 3, side, side]},
-        made={f"o{number}": list(shape) for number, shape in enumerate(shapes)},
-        constants={**constants, "zero": np.zeros((), np.float32)}, **more,
-    )  # fmt: skip
-    return written(model, path)
 
 
 def test_an_unknown_classifier_is_asked_about_once(tmp_path: Path) -> None:

@@ -11,8 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from explorer.networks import catalog
 from explorer.ui.opening.onnx_sheet import OnnxSheet
-from tests.networks.onnx.test_answers import outputs
-from tests.networks.onnx_files import classifier
+from tests.networks.onnx_files import classifier, outputs
 
 Open = Callable[[Path], OnnxSheet]
 
