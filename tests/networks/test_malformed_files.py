@@ -154,6 +154,12 @@ def hollow(path: Path) -> None:
     changed(path, empty)
 
 
+def spoil(model: Any) -> None:
+    values = numpy_helper.to_array(model.graph.initializer[0]).copy()
+    values[0, 0, 0, 0] = float("nan")
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(values, "w"))
+
+
 def custom(path: Path) -> None:
     nodes = [helper.make_node("Evil", ["image"], ["scores"], domain="my.company")]
     model = model_of(nodes, given={"image": [1, 3, 8, 8]}, made={"scores": [1, 2]})
@@ -264,6 +270,7 @@ ONNX: dict[str, Maker] = {
     "huge sizes": resized([1 << 40, 1 << 40, 3, 3]),
     "negative size": resized([-4, 3, 3, 3]),
     "no values": hollow,
+    "not a number": lambda path: changed(path, spoil),
     "shape bomb": huge,
     "padding bomb": spreading("Pad"),
     "resizing bomb": spreading("Resize"),

@@ -122,6 +122,7 @@ class Questions:
     Attributes:
         path: The file.
         facts: What is in it, in a line.
+        remark: What is wrong with the class names that came with the file; "" = nothing.
         unclear: What nothing in the file says, in the words of `Card.assumed`; () = all is clear.
         uses: What its outputs can be used for, the likely one first.
         fixed: Height and width that its input must have; 0 = any.
@@ -133,6 +134,7 @@ class Questions:
 
     path: str
     facts: str
+    remark: str
     unclear: tuple[str, ...]
     uses: tuple[Use, ...]
     fixed: tuple[int, int]
@@ -180,7 +182,16 @@ def questions(card: Card) -> Questions:
         layout=card.layout,
     )
     return Questions(
-        card.path, _facts(card), card.unclear, uses, fixed, steps.channels, known, steps, proposed
+        card.path,
+        _facts(card),
+        labels_remark(card),
+        card.unclear,
+        uses,
+        fixed,
+        steps.channels,
+        known,
+        steps,
+        proposed,
     )
 
 
@@ -209,6 +220,16 @@ def applied(card: Card, said: Answers) -> Card:
         layout=said.layout,
         answered=True,
     )
+
+
+def labels_remark(card: Card) -> str:
+    """Names that came with the file and are not as many as its classes; "" where all is well."""
+    count = inspecting.class_count(card.task, card.shapes, card.decoding)
+    fits = inspecting.fitting_classes(card.labels, count, card.task)
+    if not card.labels or fits or not count or card.answered:
+        return ""
+    source = card.labels_from.capitalize() if card.labels_from == "the file" else card.labels_from
+    return wrong_count(source, len(card.labels), count, card.task).message
 
 
 def listed_names(path: Path, use: Use) -> Names:

@@ -216,6 +216,7 @@ def inspected(file: OnnxFile) -> tuple[Card, OnnxModule]:
         ExplorerError: It is no network for images, or it cannot run.
     """
     given = image_input(file)
+    _refuse_nan(file)
     module = built(file, given)
     sizes = sizes_of(file, given)
     trial = None
@@ -267,6 +268,20 @@ def inspected(file: OnnxFile) -> tuple[Card, OnnxModule]:
         labels_from=source,
     )
     return card, module
+
+
+def _refuse_nan(file: OnnxFile) -> None:
+    """Weights that are not numbers give no answer; an infinity may be meant (a mask)."""
+    onnx = needed("onnx")
+    kinds = onnx.TensorProto
+    for tensor in file.model.graph.initializer:
+        if tensor.data_type in (kinds.FLOAT, kinds.FLOAT16, kinds.DOUBLE, kinds.BFLOAT16):
+            values = onnx.numpy_helper.to_array(tensor).astype("float32", copy=False)
+            if bool((values != values).any()):  # NaN alone differs from itself
+                raise ExplorerError(
+                    f"{file.name} cannot be used: {tensor.name[:40]} holds NaN.",
+                    "Export the network again from a checkpoint of before its training diverged.",
+                )
 
 
 def _compared(

@@ -156,6 +156,7 @@ def _network(
             f"{module.why}."
         )
         device = torch.device("cpu")
+    remarks += [remark] if (remark := answers.labels_remark(card)) else []
     if spec.half:
         remarks.append("ONNX files are computed in float32.")
     if card.assumed and (card.classes or card.assumed != ("class names",)):

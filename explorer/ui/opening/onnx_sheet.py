@@ -85,6 +85,7 @@ class OnnxSheet(Overlay):
         self.body.setStretchFactor(area, FILLS)
         self._fill()
         self._filling = False
+        self.say(questions.remark)
 
     # -- building ---------------------------------------------------------------------------------
 

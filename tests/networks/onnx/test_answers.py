@@ -107,6 +107,19 @@ def test_names_have_to_be_as_many_as_the_classes(tmp_path: Path) -> None:
     assert answers.listed_names(listing, asked.uses[0]).names == ("a", "b", "c")
 
 
+def test_names_of_the_file_that_do_not_fit_are_said(tmp_path: Path) -> None:
+    path = classifier(tmp_path / "pets.onnx", metadata={"names": "['a', 'b', 'c', 'd', 'e']"})
+    asked = catalog.questions(path)
+    words = "The file has 5 names, but the network has 3 classes."
+    assert asked.remark == words
+    assert "class names" in asked.unclear
+    assert asked.uses[0].names == ()
+    assert words in explorer.load(str(path)).info.notes
+    catalog.answered(path, replace(asked.answers, names=("x", "y", "z")))
+    assert catalog.questions(path).remark == ""
+    assert explorer.load(str(path)).info.notes == ()
+
+
 def test_the_background_of_a_detector_is_added(tmp_path: Path) -> None:
     path = outputs(tmp_path / "y.onnx", (1, 6, 8400))
     catalog.answered(path, replace(catalog.questions(path).answers, names=("car", "bus")))
