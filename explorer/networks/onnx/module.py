@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.networks.onnx.grids import Constants
-from explorer.networks.onnx.names import module_names
-from explorer.networks.onnx.nodes import file_nodes
+from explorer.networks.onnx.nodes import file_nodes, module_names
 from explorer.networks.onnx.operators import NotConvertible, converted
 from explorer.networks.onnx.packages import needed
 

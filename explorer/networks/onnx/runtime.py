@@ -23,8 +23,7 @@ from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
 from explorer.networks.onnx.module import OnnxModule, put
-from explorer.networks.onnx.names import module_names
-from explorer.networks.onnx.nodes import file_nodes, outer_names
+from explorer.networks.onnx.nodes import file_nodes, module_names, outer_names
 from explorer.networks.onnx.packages import needed
 
 if TYPE_CHECKING:

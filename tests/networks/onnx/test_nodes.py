@@ -2,7 +2,7 @@
 
 from onnx import helper
 
-from explorer.networks.onnx.names import SCOPES, module_names
+from explorer.networks.onnx.nodes import SCOPES, module_names
 
 
 def named(*names: str) -> list[str]:
