@@ -242,7 +242,9 @@ class Engine:
         whole, main, beside = yield from self._set_up(ask)
         network = None if whole is None else self._live(whole, ask)
         info = None if network is None else network.info
-        runtimes = self._runtimes_of(network) if any_runtime and network is not whole else None
+        runtimes = None
+        if any_runtime and network is not None and network is not whole:
+            runtimes = self._runtimes.setdefault(network.info.spec, Runtimes(network))
         sides = [main, *beside]
         shot: Shot | None = None
         answer = Answer(ask, info, main.params, None)
@@ -257,8 +259,8 @@ class Engine:
             else:
                 assert ask.image is not None
                 image = replace(ask.image, pixels=shot.pixels)
-                share = governor.share
-                sized = None if network is None else at_share(network, share)
+                sized = None if network is None else at_share(network, governor.share)
+                share = governor.share if sized is not network else 1.0
                 moment = Moment(shot.number, shot.position, memory, layers)
                 form = sized
                 if runtimes is not None and sized is not None:
@@ -276,7 +278,7 @@ class Engine:
                 main, *beside = sides
                 answer = Answer(
                     replace(ask, image=image, params=main.params), info, main.params, main.result,
-                    shot, tuple(beside), main.seconds, share if sized is not network else 1.0,
+                    shot, tuple(beside), main.seconds, share,
                     runtime=None if runtimes is None else runtimes.report,
                 )  # fmt: skip
                 news = yield Step(answer, 0, 0, "live")
@@ -398,11 +400,6 @@ class Engine:
                 log.info("%s is used as it is: %s", network.info.title, error)
                 self._fast[spec] = network
         return self._fast[spec]
-
-    def _runtimes_of(self, network: Network | None) -> Runtimes | None:
-        if network is None:
-            return None
-        return self._runtimes.setdefault(network.info.spec, Runtimes(network))
 
     # -- one view on one scene --------------------------------------------------------------------
 

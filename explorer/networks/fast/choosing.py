@@ -51,7 +51,7 @@ MOST_SIZES = 3
 class _Size:
     """One size of frames: what was found out about it."""
 
-    entry: Entry
+    entry: Entry | None = None
     report: RuntimeReport = field(default_factory=lambda: RuntimeReport("preparing"))
     thread: threading.Thread | None = None
     runtime: InRuntime | None = None
@@ -126,11 +126,12 @@ class Runtimes:
         values = sized.preprocess(pixels)
         shown = values if sized.preprocess.batched else list(values)
         images = part.images(sized.module, shown)
-        size = _Size(kept.entry_for(self._network, part, tuple(images.shape)))
-        own = alone(part)
+        size, network, own = _Size(), self._network, alone(part)
+        _ = network.info.digest  # read on this thread, and known from now on
 
         def prepare() -> None:
             try:
+                size.entry = kept.entry_for(network, own, tuple(images.shape))
                 size.runtime, size.decision = prepared(
                     own, part, images, size.entry, lambda: not self._stopped.is_set()
                 )
@@ -168,11 +169,13 @@ class Runtimes:
                 size.report = RuntimeReport("measuring")
         elif size.report.stage == "measuring" and _is_enough(size):
             assert size.runtime is not None
+            assert size.entry is not None
             decision = Decision(
                 median(size.torch_times[1:]), median(size.onnx_times[1:]), size.runtime.model
             )
             size.report = _chosen(decision)
-            self._start(size, lambda: kept.write(size.entry, decision))
+            entry = size.entry
+            self._start(size, lambda: kept.write(entry, decision))
             size.runtime.model = b""
             if not decision.faster:
                 size.runtime = None

@@ -35,10 +35,11 @@ def pack(module: nn.Module) -> None:
 
 def unpacked(module: nn.Module) -> None:
     """Every packed convolution of `module` becomes a plain one again."""
+    layer: nn.Module
     for layer in module.modules():
         if type(layer) is PackedConv2d:
-            layer.__class__ = nn.Conv2d
             layer.__dict__.pop("kept", None)
+            layer.__class__ = nn.Conv2d  # type: ignore[assignment]
 
 
 def _fits(layer: nn.Conv2d) -> bool:

@@ -85,7 +85,8 @@ class Body(DensePart):
         proposals.head = _Kept(body)
         found = _copied(module)
         found.backbone, found.rpn = body, proposals
-        return found
+        made: nn.Module = found
+        return made
 
 
 class Heads(Body):
@@ -109,7 +110,8 @@ class Heads(Body):
         body = _Computed(compute)
         found = _copied(module)
         found.backbone, found.head = body, _Kept(body)
-        return found
+        made: nn.Module = found
+        return made
 
 
 class Cells(DensePart):
@@ -126,7 +128,8 @@ class Cells(DensePart):
         found = _copied(module)
         found.poll = compute.poll
         found.features, found.predict = compute, lambda numbers: numbers
-        return found
+        made: nn.Module = found
+        return made
 
 
 class Whole(DensePart):
@@ -172,10 +175,10 @@ def alone(part: DensePart) -> DensePart:
 
 
 class Flat(nn.Module):
-    """A dense part whose output is a plain tuple of tensors.
+    """A dense part at one input size, whose output is a plain tuple of tensors.
 
     Attributes:
-        form: Of the last call's output; see `DensePart.form` and `built`.
+        form: Of the first call's output; see `DensePart.form` and `built`.
     """
 
     def __init__(self, part: DensePart) -> None:
@@ -185,7 +188,7 @@ class Flat(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         found = self.part(images)
-        if not torch.jit.is_tracing():
+        if self.form is None:
             self.form = self.part.form(found)
         pairs = zip(tensors_in(found), tensors_in(self.form), strict=True)
         return tuple(values for values, place in pairs if not place.numel())

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,9 @@ VERSION = 1
 
 KIND = "live-runtime"
 MODEL, DECISION = "model.onnx", "decision.json"
+MOST_SECONDS = 3600.0
+"""Of a frame, in an entry that is not damaged."""
+
 MOST_BYTES = 2 * 1024**3
 """Of an exported network: the most that one ONNX file can hold."""
 
@@ -82,10 +85,10 @@ def read(entry: Entry) -> Decision | None:
         return None
     try:
         found: dict[str, Any] = json.loads(entry.file(DECISION).read_bytes())
-        seconds = [float(found[name]) for name in ("torch_seconds", "onnx_seconds")]
-        if not all(0.0 < value < 3600.0 for value in seconds):
-            raise ValueError(f"times of {seconds} seconds")
-        decision = Decision(*seconds, b"")
+        by_torch, by_onnx = float(found["torch_seconds"]), float(found["onnx_seconds"])
+        if not (0.0 < by_torch < MOST_SECONDS and 0.0 < by_onnx < MOST_SECONDS):
+            raise ValueError(f"times of {by_torch} and {by_onnx} seconds")
+        decision = Decision(by_torch, by_onnx, b"")
         if not decision.faster:
             return decision
         if os.path.getsize(entry.file(MODEL)) > MOST_BYTES:
@@ -96,7 +99,7 @@ def read(entry: Entry) -> Decision | None:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         log.warning("%s is damaged and made again: %s", entry.path, error)
         return None
-    return Decision(*seconds, model)
+    return replace(decision, model=model)
 
 
 def write(entry: Entry, decision: Decision) -> None:

@@ -128,7 +128,7 @@ def exported(flat: Flat, images: Tensor) -> bytes:
     Raises:
         UnusableError: torch cannot export it.
     """
-    file = io.BytesIO()
+    file: Any = io.BytesIO()  # a file in memory is taken, if not by the annotations
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # shapes that become constants are what is wanted
         try:
@@ -139,7 +139,8 @@ def exported(flat: Flat, images: Tensor) -> bytes:
         # It raises whatever an operator's conversion raises.
         except Exception as error:
             raise UnusableError(f"PyTorch cannot export it: {first_line(error)}") from error
-    return file.getvalue()
+    model: bytes = file.getvalue()
+    return model
 
 
 def _session(model: bytes, flat: Flat, part: DensePart) -> InRuntime:
