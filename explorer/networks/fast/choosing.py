@@ -126,12 +126,11 @@ class Runtimes:
         values = sized.preprocess(pixels)
         shown = values if sized.preprocess.batched else list(values)
         images = part.images(sized.module, shown)
-        size, network, own = _Size(), self._network, alone(part)
-        _ = network.info.digest  # read on this thread, and known from now on
+        size, name, own = _Size(), self._network.info.spec.name, alone(part)
 
         def prepare() -> None:
             try:
-                size.entry = kept.entry_for(network, own, tuple(images.shape))
+                size.entry = kept.entry_for(name, own, tuple(images.shape))
                 size.runtime, size.decision = prepared(
                     own, part, images, size.entry, lambda: not self._stopped.is_set()
                 )

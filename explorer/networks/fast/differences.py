@@ -13,6 +13,9 @@ from explorer.networks.hooks import tensors_in
 NEAR = 4.0
 """Pixels; boxes of one class whose sides are no further apart are the same detection."""
 
+LEAST = 1e-3
+"""Of a tensor's largest value, in `relative`."""
+
 
 def difference(first: Any, second: Any, *, softmax: bool = False) -> Difference:
     """The largest differences.
@@ -31,11 +34,11 @@ def difference(first: Any, second: Any, *, softmax: bool = False) -> Difference:
 def relative(first: list[Tensor], second: list[Tensor]) -> float:
     """The largest difference of two lists of tensors, as a share of a tensor's largest value.
 
-    Values below 1 count as 1: what is near zero everywhere has no scale of its own.
+    That counts as `LEAST` at least: what is near zero everywhere has no scale of its own.
     """
     return max(
         (
-            float((a - b).abs().max()) / max(1.0, float(a.abs().max()))
+            float((a - b).abs().max()) / max(LEAST, float(a.abs().max()))
             for a, b in zip(first, second, strict=True)
             if a.numel()
         ),

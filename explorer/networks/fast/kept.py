@@ -22,12 +22,12 @@ import torchvision
 from explorer.core.errors import ExplorerError
 from explorer.core.storage.atomic import write_bytes
 from explorer.core.storage.disk_cache import DiskCache
+from explorer.networks.digest import weights_digest
 from explorer.networks.onnx.packages import needed
 
 if TYPE_CHECKING:
     from explorer.core.storage.disk_cache import Entry
     from explorer.networks.fast.dense import DensePart
-    from explorer.networks.network import Network
 
 log = logging.getLogger(__name__)
 
@@ -62,17 +62,18 @@ class Decision:
         return self.onnx_seconds < self.torch_seconds
 
 
-def entry_for(network: Network, part: DensePart, shape: tuple[int, ...]) -> Entry:
-    """Where the decision about this network is kept: by all that it depends on.
+def entry_for(name: str, part: DensePart, shape: tuple[int, ...]) -> Entry:
+    """Where the decision about a network is kept: by all that it depends on.
 
     Args:
-        network: Its digest names the weights.
-        part: Its dense part; the settings of its layers are no weights.
+        name: Of the network; its heads on regions, which take part in the times, are no weights of
+            the part.
+        part: Its dense part: weights, and the settings of layers.
         shape: Of the part's input.
     """
     structure = hashlib.sha256(repr(part).encode()).hexdigest()
     return DiskCache().entry(
-        KIND, version=VERSION, network=network.info.spec.name, digest=network.info.digest,
+        KIND, version=VERSION, network=name, digest=weights_digest(part),
         structure=structure, shape=list(shape), torch=torch.__version__,
         torchvision=torchvision.__version__, onnxruntime=needed("onnxruntime").__version__,
         threads=torch.get_num_threads(), cores=os.cpu_count(), processor=processor(),

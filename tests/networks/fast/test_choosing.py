@@ -161,7 +161,7 @@ def test_an_entry_depends_on_all_that_can_change_the_choice(
     def path(one: Network, shape: tuple[int, ...] = shape) -> Path:
         part = dense_part(one.module, batched=False)
         assert part is not None
-        return kept.entry_for(one, part, shape).path
+        return kept.entry_for(one.info.spec.name, part, shape).path
 
     known = {path(network)}
     assert path(detector()) in known

@@ -38,7 +38,8 @@ def test_probabilities_and_plain_numbers():
 
 def test_a_share_of_the_largest_value():
     assert relative([tensor([100.0, 0.0])], [tensor([100.0, 1.0])]) == 0.01
-    assert relative([tensor([0.5]), tensor([])], [tensor([0.25]), tensor([])]) == 0.25
+    assert relative([tensor([0.5]), tensor([])], [tensor([0.25]), tensor([])]) == 0.5
+    assert relative([tensor([0.0])], [tensor([1e-6])]) < 0.0011
 
 
 def test_a_report_names_the_runtime_in_use():
