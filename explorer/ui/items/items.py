@@ -205,7 +205,7 @@ class TextItem(LayerItem):
         if not self.layer.text or not self.letters:
             return
         painter.resetTransform()
-        letters = self.letters
+        letters, measured = self.letters, None
         if self.pinned:  # all of it is seen, however small the window
             plate = self.plate(painter, lens, letters)
             if self.layer.name == "key" and self.frame[1]:
@@ -215,10 +215,13 @@ class TextItem(LayerItem):
             fits = min((lens.width - 12) / plate.width(), (lens.height - 12) / plate.height())
             letters *= 1.0 if fits >= 1 else 0.95 * fits
         elif self.layer.plate and self.frame[0]:
-            wide = self.plate(painter, lens, letters).width() / (self.frame[0] * lens.scale)
-            letters *= 1.0 if wide <= 1 else max(0.95 / wide, LETTERS[-1])
-        painter.setFont(small_font(QApplication.font(), max(self.layer.size * letters, 1.0)))
-        plate = self._anchored(painter, lens)
+            measured = self.plate(painter, lens, letters)
+            wide = measured.width() / (self.frame[0] * lens.scale)
+            if wide > 1:
+                letters, measured = letters * max(0.95 / wide, LETTERS[-1]), None
+        if measured is None:
+            painter.setFont(small_font(QApplication.font(), max(self.layer.size * letters, 1.0)))
+        plate = measured or self._anchored(painter, lens)
         corner = self._seen(plate, lens) if self.pinned else self._on_pane(plate, lens)
         self.covered = plate.translated(corner - plate.topLeft()) if self.pinned else QRectF()
         paper = QColor(0, 0, 0, 165 if self.layer.plate else 0)
