@@ -110,18 +110,18 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
 
     # One photo per class is enough for a first result on a few test photos.
     for _ in run.read(first(classes.test, _FIRST_TESTS), test=True):
-        yield step("features of the first test photos")
+        yield step("first test photos")
     for _ in run.read(first(classes.train, counts[0])):
-        yield step("features")
+        yield step("first photos")
     if run.ready:
         for _ in run.probe(counts[0]):
             yield step("a first result")
     for _ in run.read(classes.test, test=True):
-        yield step("features of the test photos")
+        yield step("test photos")
     for count in counts:
         more = classes.train if count == counts[-1] else first(classes.train, count)
         for _ in run.read(more):
-            yield step("features")
+            yield step("training photos")
         for _ in run.probe(count):
             yield step(f"{quantity(count, 'photo')} per class")
     if params.scratch:
