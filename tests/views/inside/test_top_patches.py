@@ -58,6 +58,10 @@ def test_photos_are_sorted_by_their_largest_activation(folder: Path) -> None:
         assert (x1 - x0, y1 - y0) == (1, 1), "a kernel of 1 x 1"
         np.testing.assert_array_equal(patch.crop, pixels[y0:y1, x0:x1])
         assert patch.crop[0, 0, 0] == pixels[..., 0].max()
+    captions = next(e for e in board.pane("patches").layers if e.name == "captions")
+    assert captions.labels == tuple(f"{patch.value:.3g}" for patch in result.patches)
+    frames = next(e for e in board.pane("patches").layers if e.name == "patches")
+    assert (captions.xyxy[:, 3] < frames.xyxy[:, 1]).all(), "they are above their pictures"
     assert board.tables[0].photos[0] == str(folder / "5.png")
     np.testing.assert_allclose(result.peaks, [(40 * k + 30) / 255 for k in range(6)], rtol=2e-3)
 

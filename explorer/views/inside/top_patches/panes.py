@@ -10,7 +10,7 @@ import numpy as np
 
 from explorer.core.layers import Boxes, Heat, Pane, Picture
 from explorer.views.shared.common import size_of
-from explorer.views.shared.folders.sheet import SHADE, labeled_sheet
+from explorer.views.shared.folders.sheet import SHADE, captions, labeled_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,14 +101,9 @@ def sheet_pane(patches: Sequence[TopPatch], title: str, *, both: bool) -> Pane:
     count = len(pairs)
     columns = max(1, round((count * (1.6 if both else 3)) ** 0.5))
     sheet = labeled_sheet(pairs, columns=columns)
-    layer = Boxes(
-        sheet.xyxy,
-        np.full((count, 3), 150, np.uint8),
-        tuple(f"{patch.value:.3g}" for patch in patches),
-        keys=tuple(range(count)),
-        width=1.0,
-        name="patches",
-    )
+    gray = np.full((count, 3), 150, np.uint8)
+    layer = Boxes(sheet.xyxy, gray, keys=tuple(range(count)), width=1.0, name="patches")
+    values = captions(sheet.xyxy, [f"{patch.value:.3g}" for patch in patches], gray)
 
     def readout(x: float, y: float) -> str:
         place = sheet.at(x, y)
@@ -119,7 +114,7 @@ def sheet_pane(patches: Sequence[TopPatch], title: str, *, both: bool) -> Pane:
         return f"{patch.name}, row {row}, column {column}: {patch.value:.5g}"
 
     return Pane(
-        "patches", sheet.size, (Picture(sheet.rgb, name="sheet"), layer),
+        "patches", sheet.size, (Picture(sheet.rgb, name="sheet"), layer, values),
         title=title, frame="patches", readout=readout,
     )  # fmt: skip
 

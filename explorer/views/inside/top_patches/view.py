@@ -364,8 +364,8 @@ def _curve(result: Result) -> Plot:
     rank = np.arange(1.0, len(result.peaks) + 1)
     values = np.sort(result.peaks)[::-1].astype(np.float64)
     return Plot(
-        "peaks", f"Largest activation of channel {result.channel} in every photo",
-        "photos, the strongest first", "activation", curves=(Curve(rank, values),),
+        "peaks", f"Channel {result.channel} in every photo",
+        "photos, the strongest first", "largest activation", curves=(Curve(rank, values),),
         marker=float(min(_rank_of(result), len(rank))), whole_x=True,
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from explorer.core.step import Step
 from explorer.engine.view import Group, Needs, View
 from explorer.views.inside.transfer_probe.photos import classes_of, first
 from explorer.views.inside.transfer_probe.run import SCRATCH, Run
-from explorer.views.shared.folders.sheet import labeled_sheet
+from explorer.views.shared.folders.sheet import captions, labeled_sheet
 from explorer.vision.photo_sets.probe import counts_per_class
 from explorer.vision.photo_sets.stages import stage_layers
 
@@ -158,10 +158,8 @@ def _tests_pane(result: Result) -> Pane:
         right = guess == int(result.labels[row])
         colors.append(GRAY if guess < 0 else GREEN if right else RED)
         words.append("" if right or guess < 0 else result.names[guess])
-    layer = Boxes(
-        sheet.xyxy, np.array(colors, np.uint8).reshape(-1, 3), tuple(words), keys=tuple(order),
-        width=3.0, name="tests",
-    )  # fmt: skip
+    tints = np.array(colors, np.uint8).reshape(-1, 3)
+    layer = Boxes(sheet.xyxy, tints, keys=tuple(order), width=3.0, name="tests")
 
     def readout(x: float, y: float) -> str:
         place = sheet.at(x, y)
@@ -171,7 +169,8 @@ def _tests_pane(result: Result) -> Pane:
     if result.best:
         title += f", by {result.best}"
     return Pane(
-        "tests", sheet.size, (Picture(sheet.rgb, name="sheet"), layer),
+        "tests", sheet.size,
+        (Picture(sheet.rgb, name="sheet"), layer, captions(sheet.xyxy, words, tints)),
         title=title, frame="tests", readout=readout,
     )  # fmt: skip
 
