@@ -60,6 +60,7 @@ def test_photos_are_sorted_by_their_largest_activation(folder: Path) -> None:
         assert patch.crop[0, 0, 0] == pixels[..., 0].max()
     captions = next(e for e in board.pane("patches").layers if e.name == "captions")
     assert captions.labels == tuple(f"{patch.value:.3g}" for patch in result.patches)
+    assert captions.width > 0, "boxes without frames have no fill in the window"
     frames = next(e for e in board.pane("patches").layers if e.name == "patches")
     assert (captions.xyxy[:, 3] < frames.xyxy[:, 1]).all(), "they are above their pictures"
     assert board.tables[0].photos[0] == str(folder / "5.png")

@@ -84,6 +84,6 @@ def captions(xyxy: Float32, words: Sequence[str], colors: UInt8) -> Boxes:
     boxes[:, 3] = boxes[:, 1] - _ABOVE
     boxes[:, 1] = boxes[:, 3] - _HIGH
     return Boxes(
-        boxes, colors[rows], tuple(words[row] for row in rows), width=0.0, fill=1.0,
+        boxes, colors[rows], tuple(words[row] for row in rows), width=1.0, fill=1.0,
         letters=_LETTERS, selectable=False, name="captions",
     )  # fmt: skip
