@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     Float64 = NDArray[np.float64]
     UInt8 = NDArray[np.uint8]
 
-AREA = 128
-"""Cells of a window; its sides follow from the proportions of the crops."""
+AREA = 64 * 128
+"""Pixels of a window; its sides follow from the proportions of the crops."""
 LEAST_CELLS, MOST_CELLS = 4, 24
 SCAN_STEP = 1.2
 """Ratio of one scale to the next while negatives are scanned."""
@@ -85,9 +85,9 @@ class Shape:
 
 
 def shape_of(aspects: Sequence[float], settings: Settings = PAPER) -> Shape:
-    """A window of about `AREA` cells with the median proportions (width / height)."""
+    """A window of about `AREA` pixels with the median proportions (width / height)."""
     aspect = float(np.median(aspects)) if len(aspects) else 1.0
-    sides = np.array([np.sqrt(AREA / aspect), np.sqrt(AREA * aspect)])
+    sides = np.array([np.sqrt(AREA / aspect), np.sqrt(AREA * aspect)]) / settings.cell
     rows, columns = np.clip(np.round(sides), LEAST_CELLS, MOST_CELLS).astype(int).tolist()
     return Shape(rows, columns, settings)
 

@@ -39,6 +39,8 @@ def test_the_window_has_the_proportions_of_the_crops() -> None:
     assert shape_of([1.0, 1.0, 9.0]) == Shape(11, 11)
     assert shape_of([]) == Shape(11, 11)
     assert shape_of([0.01]) == Shape(24, 4), "within limits"
+    finer = Settings(cell=6, block=3)
+    assert shape_of([0.5], finer) == Shape(21, 11, finer), "126 x 66 pixels"
     assert Shape(16, 8).size == (128, 64)
     assert Shape(16, 8).length == 3780
     assert Shape(6, 4, Settings(block=3, bins=4)).length == 4 * 2 * 36
