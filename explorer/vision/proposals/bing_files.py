@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAME = "ObjNessB2W8MAXBGR"
-TEMPLATE, LINES, SIZES = PARTS = ("wS1", "wS2", "idx")
+PARTS = ("wS1", "wS2", "idx")
 SMALLEST = 4
 """Log2 of the smallest side of a window."""
 SIDES = 6

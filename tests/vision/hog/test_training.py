@@ -69,6 +69,12 @@ def test_a_crop_of_another_size_fills_the_window() -> None:
     assert (picture == 7).all()
 
 
+def test_a_crop_of_nearly_the_size_is_not_blurred() -> None:
+    crop = photo()[:144, :80]
+    found = fitted(crop, Shape(21, 11, Settings(cell=6, block=3)), 8)
+    np.testing.assert_array_equal(found, crop[3:141, 1:79])
+
+
 def test_windows_at_random_are_windows_of_the_photo() -> None:
     random = np.random.default_rng(0)
     found = random_windows(photo(), SMALL, 12, random)

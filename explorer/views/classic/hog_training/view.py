@@ -118,7 +118,7 @@ class Params:
         low=1, high=200, log=True, section=SVM,
     )  # fmt: skip
     cost: float = param(
-        0.02, "C", "The weight of violated margins: larger values fit the examples more closely.",
+        0.01, "C", "The weight of violated margins: larger values fit the examples more closely.",
         low=0.0001, high=10.0, log=True, section=SVM,
     )  # fmt: skip
     score: float = param(

@@ -17,6 +17,7 @@ from explorer.engine.view import Group, View
 from explorer.views.detection.proposals.charts import chosen, plots, tables
 from explorer.views.detection.proposals.comparison import Comparison, compared, figures
 from explorer.views.detection.proposals.params import (
+    ALL,
     BOXES,
     COVERAGE,
     ONE,
@@ -57,6 +58,7 @@ from explorer.vision.detection.recall import (
     recall_by_count,
 )
 from explorer.vision.proposals.bing_files import read_bing
+from explorer.vision.proposals.methods import BING
 from explorer.vision.race.networks import has_proposals
 
 if TYPE_CHECKING:
@@ -158,7 +160,9 @@ proposals?*, section 2 (methods and baselines), table 1 (the published rows), se
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
-    known = None if params.bing is None else read_bing(Path(params.bing.path))
+    known = None
+    if params.bing is not None and (params.compare == ALL or params.method == BING):
+        known = read_bing(Path(params.bing.path))
     found = proposals_of(scene, params.method, params.most, known)
     result = Result(photo_of(scene), params.method, found)
     if params.compare == ONE:
