@@ -92,10 +92,10 @@ def propose(
     height, width = pixels.shape[:2]
     start = perf_counter()
     small = np.ascontiguousarray(shrunk(pixels, LARGEST_SIDE))
-    if name == BING:
-        boxes, scores = bing(small, most, seed, known)
-    else:
-        boxes, scores = METHODS[name].make(small, most, seed)
+    found: Found = (
+        bing(small, most, seed, known) if name == BING else METHODS[name].make(small, most, seed)
+    )
+    boxes, scores = found
     scale = np.array([width / small.shape[1], height / small.shape[0]] * 2, np.float32)
     boxes = clip(boxes[:most].astype(np.float32) * scale, (height, width))
     some = areas(boxes) > 0

@@ -104,9 +104,9 @@ def _card(size: int, material: Material, figures: dict[str, Any]) -> dict[str, A
         "metrics": figures,
         "measured_on": "held-out photos with and without the object, at IoU >= 0.5 (Pascal VOC's "
         "AP); objects smaller than the root filter, or of another aspect, count as difficult; "
-        "person: held-out crops of INRIA, and photos without a person; threshold: the score from "
-        "which detections are more often right than wrong, on photos of VOC (person) and with "
-        "held-out photos of cars beside them (car)",
+        "person: held-out crops of INRIA, and photos without a person; threshold: detections above "
+        "it are more often right than wrong, on photos of VOC (person) and with held-out photos of "
+        "cars beside them (car)",
         "data": DATA,
         "license": LICENSE,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
