@@ -179,6 +179,7 @@ def boxed(photo: Annotated, name: str) -> Boxed:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_first_look_is_right_more_often_than_wrong():
     """On photos of VOC; there are hardly any cars on those: held-out photos of cars as well."""
     folder, pool = shared_data("voc-mini"), shared_data("pool")
