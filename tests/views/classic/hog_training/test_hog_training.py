@@ -190,7 +190,7 @@ def test_people_of_held_out_crops_are_found() -> None:
     """INRIA's crops and photos without people: recall at one false positive in 1,000 windows.
 
     `cells` and `C` were chosen on a quarter of the training crops. On the held-out ones OpenCV's
-    detector of people finds 88.0%.
+    detector of people finds 88.3%.
     """
     crops, pool = shared_data("inria-persons/positives"), shared_data("pool")
     if crops is None or pool is None:
