@@ -40,7 +40,7 @@ _UNITS = {
 }  # fmt: skip
 
 WIDTH, HEIGHT = 720.0, 640.0
-LEFT, RIGHT, TOP, BELOW = 72.0, 30.0, 52.0, 72.0
+LEFT, RIGHT, TOP, BELOW = 72.0, 30.0, 52.0, 104.0
 _LINE, _PAPER_POINT = (70, 75, 84), (150, 156, 166)
 _GROUND = np.array([[(30, 33, 38)]], np.uint8)
 TICKS = (1, 2, 5)
