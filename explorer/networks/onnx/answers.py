@@ -14,7 +14,8 @@ from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.networks.checkpoints.loading import chosen_names, fitting_names, wrong_count
 from explorer.networks.entry import classes_in
-from explorer.networks.onnx import decoders, inspecting
+from explorer.networks.onnx import inspecting
+from explorer.networks.onnx.outputs import decoders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,7 +22,7 @@ from explorer.core.settings import data_folder
 from explorer.core.storage.atomic import write_bytes
 from explorer.core.storage.lock import holding
 from explorer.networks.entry import Entry, WeightsOption, classes_in
-from explorer.networks.onnx.decoders import Decoding
+from explorer.networks.onnx.outputs.decoders import Decoding
 from explorer.networks.preprocess import Preprocess
 
 if TYPE_CHECKING:

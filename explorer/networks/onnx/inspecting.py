@@ -12,13 +12,14 @@ from torch import Tensor
 from explorer.core.errors import Cancelled, ExplorerError
 from explorer.core.listing import quantity
 from explorer.networks.checkpoints.class_lists import names_beside
-from explorer.networks.onnx import decoders, metadata
+from explorer.networks.onnx import metadata
 from explorer.networks.onnx.cards import Card
-from explorer.networks.onnx.decoders import Decoding, Detector
-from explorer.networks.onnx.grids import constants_of, fits
-from explorer.networks.onnx.heads import Classifier, Segmenter
 from explorer.networks.onnx.module import OnnxModule, first_only, to_torch
 from explorer.networks.onnx.operators import NotConvertible
+from explorer.networks.onnx.outputs import decoders
+from explorer.networks.onnx.outputs.decoders import Decoding, Detector
+from explorer.networks.onnx.outputs.grids import constants_of, fits
+from explorer.networks.onnx.outputs.heads import Classifier, Segmenter
 from explorer.networks.onnx.packages import INSTALL, has_runtime, needed
 from explorer.networks.onnx.reading import damaged
 from explorer.networks.onnx.runtime import RuntimeModule

@@ -23,7 +23,7 @@ from explorer.networks.checkpoints.loading import (
 )
 from explorer.networks.network import Network
 from explorer.networks.onnx import answers, cards, inspecting
-from explorer.networks.onnx.grids import FORMS_OF_CELLS
+from explorer.networks.onnx.outputs.grids import FORMS_OF_CELLS
 from explorer.networks.onnx.packages import needed
 from explorer.networks.onnx.reading import read
 from explorer.networks.onnx.runtime import RuntimeModule

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from explorer.networks.onnx.grids import Constants
 from explorer.networks.onnx.nodes import file_nodes, module_names
 from explorer.networks.onnx.operators import NotConvertible, converted
+from explorer.networks.onnx.outputs.grids import Constants
 from explorer.networks.onnx.packages import needed
 
 if TYPE_CHECKING:

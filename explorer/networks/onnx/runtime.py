@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import threading
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -25,6 +24,7 @@ from explorer.core.errors import ExplorerError
 from explorer.networks.onnx.module import OnnxModule, put
 from explorer.networks.onnx.nodes import file_nodes, module_names, outer_names
 from explorer.networks.onnx.packages import needed
+from explorer.networks.onnx.session import RunFailedError, first_line, opened, run
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from explorer.networks.onnx.module import Sized
     from explorer.networks.onnx.reading import OnnxFile
 
-POLL_SECONDS = 0.05
 LARGE = 256
 """Numbers of a tensor from which on it is kept beside the model."""
 SHAPE = "the shape of "
@@ -189,60 +188,34 @@ class RuntimeModule(OnnxModule):
         self, session: Any, names: Sequence[str], given: dict[str, Any]
     ) -> dict[str, Any]:
         """Outputs of a session; a hook on `poll` that raises ends the computation."""
-        options = needed("onnxruntime").RunOptions()
-        options.log_severity_level = 4
-        answer: dict[str, Any] = {}
-        problem: list[BaseException] = []
-
-        def compute() -> None:
-            try:
-                answer.update(zip(names, session.run(names, given, options), strict=True))
-            # ONNX Runtime raises classes of its own for everything, and it must not end here.
-            except Exception as error:  # noqa: BLE001
-                problem.append(error)
-
-        self.poll(torch.empty(0))
-        worker = threading.Thread(target=compute, name="onnxruntime")
-        worker.start()
         try:
-            while worker.is_alive():
-                worker.join(POLL_SECONDS)
-                if worker.is_alive():
-                    self.poll(torch.empty(0))
-        except BaseException:
-            options.terminate = True
-            raise
-        finally:
-            worker.join()
-        if problem:
+            found = run(session, names, given, lambda: self.poll(torch.empty(0)))
+        except RunFailedError as error:
             raise ExplorerError(
-                f"ONNX Runtime cannot compute this network: {_first_line(problem[0])}.",
+                f"ONNX Runtime cannot compute this network: {error}.",
                 "Choose another input size, or export the network again.",
-            ) from problem[0]
-        return answer
+            ) from error
+        return dict(zip(names, found, strict=True))
 
     def _session(
         self, model: Any, name: str = "its graph", *, optimized: bool = True, profile: str = ""
     ) -> Any:
         """A session of the model or of a part of it, with the same weights in memory."""
-        runtime = needed("onnxruntime")
-        options = runtime.SessionOptions()
-        options.log_severity_level = 4
-        options.intra_op_num_threads = torch.get_num_threads()
-        if not optimized:
-            options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        if profile:
-            options.enable_profiling, options.profile_file_prefix = True, profile
-        held = [one.name for one in model.graph.initializer if one.name in self._weights]
-        options.add_external_initializers(held, [self._weights[name] for name in held])
+        held = {
+            one.name: self._weights[one.name]
+            for one in model.graph.initializer
+            if one.name in self._weights
+        }
         try:
-            return runtime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            return opened(
+                model.SerializeToString(), optimized=optimized, profile=profile, tensors=held
             )
+        except ExplorerError:
+            raise  # it is not installed
         # Its own classes of errors, for a model that cannot be right or that it does not know.
         except Exception as error:
             raise ExplorerError(
-                f"ONNX Runtime does not accept {name}: {_first_line(error)}.",
+                f"ONNX Runtime does not accept {name}: {first_line(error)}.",
                 "Export the network again, with a lower opset.",
             ) from error
 
@@ -336,9 +309,3 @@ def _tensor(value: Any) -> Tensor:
     if array.dtype == np.float16:
         array = array.astype(np.float32)
     return torch.from_numpy(array)
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).rpartition(" : ")[2] or str(error)
-    line = next((one.strip() for one in text.splitlines() if one.strip()), type(error).__name__)
-    return line.rstrip(".")[:160]

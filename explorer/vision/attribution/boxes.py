@@ -18,8 +18,8 @@ from torchvision.ops import box_iou
 
 from explorer.core.errors import ExplorerError
 from explorer.networks.embedded.yolo import YOLO, YOLOv1, YOLOv2, boxes_apart
-from explorer.networks.onnx.decoders import Detector, candidates
 from explorer.networks.onnx.module import OnnxModule
+from explorer.networks.onnx.outputs.decoders import Detector, candidates
 from explorer.vision.attribution.targets import Reading
 from explorer.vision.trace import TwoStage, traced, yolo
 

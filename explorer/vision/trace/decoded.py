@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import torch
 
 from explorer.core.errors import ExplorerError
-from explorer.networks.onnx.decoders import Detector, candidates
-from explorer.networks.onnx.grids import box_numbers, cells_of
+from explorer.networks.onnx.outputs.decoders import Detector, candidates
+from explorer.networks.onnx.outputs.grids import box_numbers, cells_of
 from explorer.networks.preprocess import SAME_FRAME
 from explorer.vision.trace.parts import AnchorAnswers, Level, Nms
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from explorer.networks.onnx.grids import Cells
     from explorer.networks.onnx.module import OnnxModule
+    from explorer.networks.onnx.outputs.grids import Cells
     from explorer.networks.preprocess import Frame
 
 

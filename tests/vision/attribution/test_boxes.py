@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
 from explorer.networks.embedded.yolo import lite_yolo_v1, lite_yolo_v2
-from explorer.networks.onnx.decoders import Decoding, Detector
 from explorer.networks.onnx.inspecting import built, image_input
+from explorer.networks.onnx.outputs.decoders import Decoding, Detector
 from explorer.networks.onnx.reading import read
 from explorer.vision.attribution.boxes import box_target
 from explorer.vision.attribution.gradients import gradients

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.errors import ExplorerError
-from explorer.networks.onnx.decoders import LARGEST_LOG
 from explorer.networks.onnx.module import OnnxModule
+from explorer.networks.onnx.outputs.decoders import LARGEST_LOG
 from explorer.views.detection.yolo_desk.cells import FileCells, Grid
 from explorer.views.shared.anchors import plain
 from explorer.vision.trace.decoded import cell_numbers
@@ -16,7 +16,7 @@ from explorer.vision.trace.decoded import cell_numbers
 if TYPE_CHECKING:
     from explorer.core.layers import Float32
     from explorer.engine.scene import Scene
-    from explorer.networks.onnx.grids import GridLevel
+    from explorer.networks.onnx.outputs.grids import GridLevel
 
 NAMES = {
     "yolov5": ("x", "y", "w", "h", "obj"),

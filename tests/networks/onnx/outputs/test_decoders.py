@@ -15,8 +15,14 @@ from torchvision.ops import nms
 import explorer
 from explorer.core.errors import ExplorerError
 from explorer.networks import catalog
-from explorer.networks.onnx.decoders import Decoding, Detector, Form, candidates, likely_form
 from explorer.networks.onnx.inspecting import decoding_for
+from explorer.networks.onnx.outputs.decoders import (
+    Decoding,
+    Detector,
+    Form,
+    candidates,
+    likely_form,
+)
 from tests.networks.onnx_files import model_of, written
 
 if TYPE_CHECKING:

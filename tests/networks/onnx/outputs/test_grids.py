@@ -9,8 +9,8 @@ import pytest
 from onnx import helper
 
 from explorer.core.errors import ExplorerError
-from explorer.networks.onnx.decoders import Decoding
-from explorer.networks.onnx.grids import Constants, cells_of, constants_of, fits
+from explorer.networks.onnx.outputs.decoders import Decoding
+from explorer.networks.onnx.outputs.grids import Constants, cells_of, constants_of, fits
 from explorer.networks.onnx.reading import read
 from tests.networks.onnx_files import model_of, written
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from explorer.networks.onnx.decoders import Decoding
+    from explorer.networks.onnx.outputs.decoders import Decoding
     from explorer.networks.onnx.reading import OnnxFile
 
     Float32 = NDArray[np.float32]

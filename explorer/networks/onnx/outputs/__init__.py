@@ -1,0 +1,1 @@
+"""What the outputs of a file mean: boxes, cells, classes, maps."""
