@@ -16,7 +16,7 @@ from explorer.core.listing import quantity
 from explorer.core.params import Effect, FolderRef, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, Needs, View
-from explorer.views.inside.transfer_probe.photos import classes_of
+from explorer.training.data.class_photos import classes_of
 from explorer.views.inside.transfer_probe.run import SCRATCH, Run
 from explorer.views.shared.folders.sheet import labeled_sheet
 from explorer.vision.photo_sets.probe import counts_per_class
