@@ -36,7 +36,7 @@ RENAMED = {"efficientnet_lite0": from_package}
 """By architecture: how the tensors of its package get the names of the module."""
 
 ARGUMENTS = {"lite_pose": joints_in}
-"""By architecture: what tensors say about its options, where a network made here may have others."""
+"""By architecture: what tensors say about its options; networks made here may have others."""
 
 
 def definitions() -> tuple[Definition, ...]:

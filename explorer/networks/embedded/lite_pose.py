@@ -284,9 +284,9 @@ def _stacked(values: Sequence[Tensor]) -> Tensor:
 
 
 def joints_in(state: Mapping[str, Tensor] | None) -> dict[str, object]:
-    """How many joints the tensors of a `LitePose` are for, and without later stages where it has none.
+    """What the tensors of a `LitePose` say about its joints and stages.
 
-    Nothing where they are as those of the network that ships.
+    Nothing where these are as those of the network that ships.
     """
     bias = None if state is None else state.get("first.fc2.bias")
     if state is None or bias is None:

@@ -22,6 +22,7 @@ from explorer.training.heads.head import (
     Features,
     Trainer,
     accuracy,
+    constant,
     mean_iou,
     near,
 )
@@ -85,7 +86,7 @@ class Bench:
         self._trainer: Trainer | None = None
         self._losses = none_of(2)
         self._curve: list[list[float]] = []
-        self._bag = nan
+        self._constant = self._bag = nan
         self._answer: OnPhoto | None = None
         self._given: tuple[Features, Features] | None = None
         self._tests: tuple[Tested, ...] = ()
@@ -106,6 +107,7 @@ class Bench:
         given = self._features(self._train)
         tests = self._features(self._test) if self._test.examples else given
         self._given = given, tests
+        self._constant = constant(self._plan.kind, given, tests)
         trainer = self._trainer = Trainer(self._plan, len(self._classes.names), given)
         self._measure()
         yield self._step("training")
@@ -245,8 +247,8 @@ class Bench:
             self._plan.kind, self._classes.names, self._classes.source,
             self._body.network.info.title, len(self._train.examples), self._tests,
             bool(self._classes.test), 0 if self._trainer is None else self._trainer.step,
-            self._losses, np.array(self._curve, np.float64).reshape(-1, 7), self._bag,
-            self._answer, self._notes(),
+            self._losses, np.array(self._curve, np.float64).reshape(-1, 7),
+            self._constant, self._bag, self._answer, self._notes(),
         )  # fmt: skip
 
     def _notes(self) -> tuple[str, ...]:
@@ -356,7 +358,8 @@ class Bench:
         elif plan.kind != CLASS:
             several = plan.per_class or plan.kind == SEVERAL
             changed = {
-                "task": "localization", "variant": "embedded",
+                "task": "localization",
+                "variant": "embedded",
                 "base": f"lite-boxes-{plan.attach}{'-class' if several else ''}",
             }
         counted = np.bincount([e.label for e in self._train.examples], minlength=len(report.names))
@@ -369,7 +372,7 @@ class Bench:
             metrics=tuple(report.figures.items()),
             recipe={
                 **asdict(plan), **report.content(), "source": network.info.digest,
-                "examples": {n: int(c) for n, c in zip(report.names, counted.tolist(), strict=False)},
+                "examples": dict(zip(report.names, counted.tolist(), strict=True)),
             },
             use=False,
         )  # fmt: skip

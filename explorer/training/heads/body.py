@@ -13,10 +13,10 @@ from explorer.core.errors import ExplorerError
 from explorer.networks.embedded import lite
 from explorer.networks.embedded.lite import EfficientNetLite0
 from explorer.networks.hooks import input_until
-from explorer.networks.preprocess import Preprocess
 
 if TYPE_CHECKING:
     from explorer.networks.network import Network
+    from explorer.networks.preprocess import Preprocess
 
 BOX_SIDE = 224
 """Input of networks with a box head, in pixels; the whole photo is stretched to it."""

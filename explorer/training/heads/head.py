@@ -270,6 +270,22 @@ def near(found: Predicted, given: Features) -> float:
     return float(((found.points - given.points).norm(dim=2) <= NEAR).float().mean())
 
 
+def constant(kind: str, given: Features, tests: Features) -> float:
+    """The metric of one prediction for all tests, by what is trained.
+
+    The most frequent class, the mean box or the mean joints of the examples trained on.
+    """
+    count = len(tests)
+    if kind in (CLASS, BOTH):
+        best = given.labels.bincount().argmax()
+        return float((tests.labels == best).float().mean())
+    none: Any = torch.zeros(count, 0)
+    boxes = given.boxes.mean(dim=0).expand(count, -1, -1)
+    points = given.points.mean(dim=0).expand(count, -1, -1)
+    found = Predicted(none, boxes, points)
+    return near(found, tests) if kind == JOINTS else mean_iou(found, tests)
+
+
 def pair_iou(boxes: Tensor, others: Tensor) -> Tensor:
     """(..., 4) and (..., 4) xyxy -> (...) IoU of each pair."""
     low = torch.maximum(boxes[..., :2], others[..., :2])

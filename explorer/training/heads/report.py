@@ -83,6 +83,8 @@ class Report:
         steps: Done so far.
         losses: (steps, 2) float64: of the class, and of boxes or joints.
         curve: (measurements, 7) float64, see `CURVE`; NaN where a column does not apply.
+        constant: The metric where every photo gets the same: the most frequent class, the mean box
+            or the mean joints of the training examples; NaN = not known yet.
         words: Held-out accuracy of the bag of visual words; NaN = none.
         photo: What the new network outputs for the open photo; None = not yet.
         notes: Sentences.
@@ -99,6 +101,7 @@ class Report:
     steps: int = 0
     losses: Floats = field(default_factory=lambda: none_of(2))
     curve: Floats = field(default_factory=lambda: none_of(len(CURVE)))
+    constant: float = nan
     words: float = nan
     photo: OnPhoto | None = None
     notes: tuple[str, ...] = ()
@@ -117,14 +120,6 @@ class Report:
         return float(self.curve[-1, CURVE.index(column)]) if len(self.curve) else nan
 
     @property
-    def chance(self) -> float:
-        """The accuracy of the most frequent class of the tests."""
-        labels = [test.label for test in self.tests]
-        if not labels or not self.has_class:
-            return nan
-        return float(np.bincount(labels).max() / len(labels))
-
-    @property
     def figures(self) -> dict[str, float]:
         """Names and values of the metrics that apply, in [0, 1]."""
         found = {name: self.value(name) for name in CURVE[1:]}
@@ -135,7 +130,12 @@ class Report:
         return {
             "kind": self.kind, "classes": list(self.names), "data": self.source,
             "network": self.network, "train": self.train,
-            "held_out": len(self.tests) if self.held_out else 0, "steps": self.steps,
+            "held_out": len(self.tests) if self.held_out else 0, "constant": _known(self.constant),
+            "steps": self.steps,
             **self.figures, **({} if isnan(self.words) else {"bag of visual words": self.words}),
             "notes": list(self.notes),
         }  # fmt: skip
+
+
+def _known(value: float) -> float | None:
+    return None if isnan(value) else round(value, 4)

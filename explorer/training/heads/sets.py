@@ -112,7 +112,9 @@ def _unnamed(found: Classes, wanted: Wanted) -> Classes:
     """The same without classes: with names of the places of several boxes, or one for joints."""
     names = tuple(f"object {k + 1}" for k in range(wanted.objects))
     parts = (tuple(replace(each, label=0) for each in part) for part in (found.train, found.test))
-    return Classes(names if wanted.kind == SEVERAL else ("object",), *parts, found.source, found.notes)
+    return Classes(
+        names if wanted.kind == SEVERAL else ("object",), *parts, found.source, found.notes
+    )
 
 
 def _checked(found: Classes, kind: str) -> Classes:
