@@ -106,6 +106,9 @@ class Heads(nn.Module):
         given: The training features.
     """
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, plan: Plan, classes: int, given: Features) -> None:
         super().__init__()
         self.plan, self.count = plan, classes

@@ -95,11 +95,11 @@ def _ready(wanted: Wanted) -> Classes:
     train, test = min(READY_TRAIN, wanted.most), READY_TEST
     if wanted.kind == CLASS:
         found = classes_of(None, train, wanted.seed)
-        parts = (
+        kept, held = (
             tuple(example for example in part if example.label < READY_CLASSES)
             for part in (found.train, _few(found.test, test))
         )
-        return Classes(found.names[:READY_CLASSES], *parts, found.source)
+        return Classes(found.names[:READY_CLASSES], kept, held, found.source)
     several = wanted.kind == SEVERAL
     found = pasted(
         2 * train, test, wanted.seed, count=wanted.objects if several else 1,
@@ -110,11 +110,12 @@ def _ready(wanted: Wanted) -> Classes:
 
 def _unnamed(found: Classes, wanted: Wanted) -> Classes:
     """The same without classes: with names of the places of several boxes, or one for joints."""
-    names = tuple(f"object {k + 1}" for k in range(wanted.objects))
-    parts = (tuple(replace(each, label=0) for each in part) for part in (found.train, found.test))
-    return Classes(
-        names if wanted.kind == SEVERAL else ("object",), *parts, found.source, found.notes
+    places = tuple(f"object {k + 1}" for k in range(wanted.objects))
+    names = places if wanted.kind == SEVERAL else ("object",)
+    train, test = (
+        tuple(replace(each, label=0) for each in part) for part in (found.train, found.test)
     )
+    return Classes(names, train, test, found.source, found.notes)
 
 
 def _checked(found: Classes, kind: str) -> Classes:

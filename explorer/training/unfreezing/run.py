@@ -56,6 +56,8 @@ MEASUREMENTS = 8
 COUNTS = (1, 3, 10, 30)
 """Photos per class that are tried on the way to all."""
 
+USUAL_SIDE, LEAST_SIDE = 128, 32
+
 MOST_TESTS = 200
 _MOST_SKIPPED = 3
 
@@ -83,11 +85,17 @@ def photos_for(wish: Wish) -> Classes:
 
 
 def scaled(steps: Preprocess, side: int) -> Preprocess:
-    """The same preprocessing to a square input of `side` pixels."""
-    share = 1.0
-    if isinstance(steps.resize, int) and steps.crop:
-        share = steps.resize / steps.crop
-    return replace(steps, resize=round(side * share), crop=side, longest=0)
+    """The same preprocessing to a square input.
+
+    Args:
+        steps: The network's own.
+        side: In pixels, at least `LEAST_SIDE`; 0 = the network's own, at most `USUAL_SIDE`.
+    """
+    resize = min(steps.resize) if isinstance(steps.resize, tuple) else steps.resize
+    own = steps.crop or resize or USUAL_SIDE
+    chosen = max(LEAST_SIDE, side) if side else min(own, USUAL_SIDE)
+    share = resize / own if resize else 1.0
+    return replace(steps, resize=round(chosen * share), crop=chosen, longest=0, letterbox="")
 
 
 def survey(wish: Wish, network: Network) -> Generator[Step[Report], Any, None]:
@@ -102,7 +110,7 @@ def survey(wish: Wish, network: Network) -> Generator[Step[Report], Any, None]:
     for step in bench.run():
         found = step.value
         predicted = np.array([test.predicted for test in found.tests], np.int64)
-        rows = ()
+        rows: tuple[Row, ...] = ()
         if len(found.curve):
             held, train = found.value("held-out accuracy"), found.value("accuracy")
             rows = (Row(EXTRACTION, wish.most, held, train),)
@@ -364,7 +372,7 @@ class _Run:
             **self._made_of(), "last": self._last, "words": None if np.isnan(self.words) else
             self.words, "rows": [[r.lane, r.count, r.held_out, r.train] for r in self._rows],
         }  # fmt: skip
-        arrays = {"losses": self._losses, "curve": self._curve}
+        arrays: dict[str, NDArray[Any]] = {"losses": self._losses, "curve": self._curve}
         arrays |= {f"predicted/{name}": found for name, found in self._predicted.items()}
         for lane in self._lanes:
             arrays |= {f"{lane.name}/{key}": value for key, value in lane.arrays().items()}

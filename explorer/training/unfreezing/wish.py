@@ -18,7 +18,7 @@ SAMPLES = "samples"
 
 LIMITS: dict[str, tuple[float, float]] = {
     "stages": (1, 8), "rate": (1e-5, 0.1), "share": (0.0, 1.0), "scratch_rate": (1e-5, 0.1),
-    "side": (32, 320), "steps": (1, 5000), "batch": (2, 64), "most": (1, 500),
+    "side": (0, 320), "steps": (1, 5000), "batch": (2, 64), "most": (1, 500),
 }  # fmt: skip
 
 
@@ -33,7 +33,7 @@ class Wish:
         rate: The highest learning rate of the head.
         share: That of the unfrozen stages, as a share of `rate`.
         scratch_rate: That of the training from scratch.
-        side: Of the input in pixels.
+        side: Of the input in pixels; 0 = the network's own, at most 128.
         steps: Of each training.
         batch: Photos of one step.
         most: Photos of each class at most.
@@ -47,7 +47,7 @@ class Wish:
     rate: float = 5e-3
     share: float = 0.1
     scratch_rate: float = 2e-3
-    side: int = 128
+    side: int = 0
     steps: int = 80
     batch: int = 8
     most: int = 20

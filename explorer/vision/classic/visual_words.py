@@ -55,7 +55,8 @@ def descriptors(pixels: UInt8) -> Float32:
     ]
     _, found = cv2.SIFT.create().compute(gray, patches)
     sums = np.maximum(found.sum(axis=1, keepdims=True), 1e-6)
-    return np.sqrt(found / sums).astype(np.float32)
+    roots: Float32 = np.sqrt(found / sums).astype(np.float32)
+    return roots
 
 
 def vocabulary(found: Sequence[Float32], words: int, seed: int) -> Float32:

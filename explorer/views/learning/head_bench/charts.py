@@ -36,7 +36,7 @@ def _loss(report: Report) -> Plot:
     steps = np.arange(1.0, len(report.losses) + 1)
     window = min(SMOOTH, len(steps))
     kernel = np.ones(window) / window
-    curves = []
+    curves: list[Curve] = []
     box = "joints" if report.kind == JOINTS else "box"
     for column, name in enumerate(("class", box)):
         values = report.losses[:, column]

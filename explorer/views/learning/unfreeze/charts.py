@@ -123,14 +123,14 @@ def _beside(report: Report) -> Table:
             train = finished[-1].train if finished else float("nan")
         rows.append(
             (
-                entry.name, _cell(entry.overfeat), _cell(entry.vgg16), _cell(entry.vgg16_map),
-                _percent(own), _percent(train),
+                entry.name, _percent(own), _percent(train), _cell(entry.overfeat),
+                _cell(entry.vgg16), _cell(entry.vgg16_map),
             )
         )  # fmt: skip
     columns = (
-        "method", "OverFeat top-1", "VGG-16 top-1", "VGG-16 mAP", "your photos", "training photos",
+        "method", "held-out", "training", "OverFeat top-1", "VGG-16 top-1", "VGG-16 mAP",
     )  # fmt: skip
-    return Table("published", columns, tuple(rows), title="Cadene's tables and your photos")
+    return Table("published", columns, tuple(rows), title="Your photos beside Cadene's tables")
 
 
 def _cell(value: float | None) -> str:

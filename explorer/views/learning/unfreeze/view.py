@@ -52,7 +52,8 @@ far worse. Your own rows stand beside it: they are of other photos and another n
 the order, not the values.
 
 **Photos.** Annotated photos (COCO, VOC, YOLO), of which the boxes are cut out, or a folder of
-photos for each class. By default crops of the samples. The inputs are mirrored and shifted at random.
+photos for each class. By default crops of the samples. The inputs are mirrored and shifted at
+random.
 
 **What changes.** Until *Train* is pressed only extraction and the bag of visual words are computed,
 on features without variations. Normalizations keep their statistics in fine-tuning. *Smaller sets
@@ -62,8 +63,8 @@ The training runs in the background and resumes after a restart. The fine-tuned 
 the catalog, under *Made here*.
 
 Yosinski et al. 2014, *How transferable are features in deep neural networks?*; Razavian et al.
-2014, *CNN Features off-the-shelf*; Zeiler and Fergus 2014, section 5.2; Cadene, *Deep Learning for Visual
-Recognition* (master's thesis; both tables).
+2014, *CNN Features off-the-shelf*; Zeiler and Fergus 2014, section 5.2; Cadene, *Deep Learning for
+Visual Recognition* (master's thesis; both tables).
 """
 
 NEXT = (
@@ -105,8 +106,9 @@ class Params:
         False, "Smaller sets first", "Repeats everything with 1, 3, 10 and 30 photos per class."
     )
     side: int = param(
-        128, "Input side", "Smaller inputs train faster and are less accurate.",
-        low=32, high=320, unit="px", advanced=True,
+        0, "Input side",
+        "Smaller inputs train faster and are less accurate. 0 = the network's own, at most 128.",
+        low=0, high=320, unit="px", advanced=True,
     )  # fmt: skip
     batch: int = param(8, "Batch size", "Photos of one step.", low=2, high=64, advanced=True)
     training_seed: int = param(
