@@ -98,7 +98,8 @@ class Heads(nn.Module):
     """What is trained: a class head, a box head or a head of joints.
 
     The class head is given centered vectors of mean length 1; `linear` tells the same layer for
-    the vectors as they are.
+    the vectors as they are. Trained together or alone, a head gets the same weights: they share
+    none.
 
     Args:
         plan: What is trained.
@@ -116,8 +117,8 @@ class Heads(nn.Module):
         self.box: BoxHead | None = None
         self.joints: FirstStage | None = None
         if plan.has_boxes:
-            slots = self._slots(given)
-            self.box = BoxHead(HEAD, plan.attach, slots)
+            torch.manual_seed(plan.seed)  # the same with and without a class head
+            self.box = BoxHead(HEAD, plan.attach, self._slots(given))
         if plan.kind == JOINTS:
             channels = tuple(STAGES[number].channels for number in TAPS[1:])
             self.joints = FirstStage(given.points.shape[1], channels, (24, 48), 96)  # type: ignore[arg-type]
@@ -200,7 +201,8 @@ class Trainer:
             parts = self._losses(given)
             self._optimizer.zero_grad(set_to_none=True)
             torch.stack(parts).sum().backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.heads.parameters(), self._recipe.clip)
+            for head in self.heads.children():
+                nn.utils.clip_grad_norm_(head.parameters(), self._recipe.clip)
             rate = self._recipe.rate(self.step / self.plan.steps)
             for group in self._optimizer.param_groups:
                 group["lr"] = rate * group["share"]

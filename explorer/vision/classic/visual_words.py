@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     UInt8 = NDArray[np.uint8]
     Labels = NDArray[np.int64]
 
-SIDE = 160
+SIDE = 128
 """Pixels of the longer side that photos are shrunk to."""
 
 STEP, SIZES = 8, (12.0, 24.0)
 """Pixels between two patches, and their diameters."""
 
 WORDS = 100
-_MOST_FITTED = 10_000
+_MOST_FITTED = 5_000
 """Descriptors that the k-means gets, drawn evenly."""
 
 
@@ -77,7 +77,9 @@ def vocabulary(found: Sequence[Float32], words: int, seed: int) -> Float32:
     if len(every) > _MOST_FITTED:
         every = every[np.linspace(0, len(every) - 1, _MOST_FITTED).astype(np.int64)]
     count = min(words, len(np.unique(every, axis=0)))
-    method = MiniBatchKMeans(count, random_state=seed, n_init=1, batch_size=2048, max_iter=10)
+    method = MiniBatchKMeans(
+        count, init="random", random_state=seed, n_init=1, batch_size=2048, max_iter=10
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         method.fit(every)

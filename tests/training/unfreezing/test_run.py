@@ -90,7 +90,7 @@ def test_colors_are_learned_and_the_report_is_complete(wish: Wish) -> None:
     report = steps[-1].value
     assert report.complete
     assert [row.lane for row in report.rows] == list(LANES)
-    assert report.now(TUNING) == 1.0
+    assert report.now(TUNING) > report.constant + 0.3
     assert report.curve[0, 0] == 0
     assert report.curve[-1, 0] == 40
     assert report.losses.shape == (40, 4)

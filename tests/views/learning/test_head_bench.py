@@ -74,4 +74,4 @@ def test_without_photos_the_samples_are_used_and_the_next_step_is_named() -> Non
 def test_other_heads_need_another_network(trained: str) -> None:
     scene = Scene(convolutions(), toy_image())
     with pytest.raises(Exception, match="EfficientNet-Lite0"):
-        next(VIEW.compute(scene, Params(FolderRef("/nowhere"), trained=trained)))
+        list(VIEW.compute(scene, Params(FolderRef("/nowhere"), trained=trained)))

@@ -12,7 +12,7 @@ from explorer.engine.view import Action, Group, View
 from explorer.training.heads.bench import Bench
 from explorer.training.heads.body import Body
 from explorer.training.heads.head import Plan
-from explorer.training.heads.report import CURVE
+from explorer.training.heads.report import CURVE, Report
 from explorer.training.heads.sets import CLASS, Wanted, set_for
 from explorer.views.learning.head_bench import charts, panes
 from explorer.views.learning.head_bench.params import ATTACHED, BOXES, Params
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
     from explorer.networks.embedded.localizer import Attach
     from explorer.networks.made import NewNetwork
-    from explorer.training.heads.report import Report
 
 EXPLANATION = r"""
 A network that was trained on many photos computes features that suit other photos as well. Its last
@@ -101,6 +100,8 @@ def _trained(scene: Scene, params: Params) -> Generator[Step[Result], Any, Bench
     if found is not None:
         yield Step(Result(replace(found.report(), complete=True), photo, ready))
         return found
+    title = scene.network.info.title
+    yield Step(Result(Report(params.trained, (), "your photos", title), photo, ready))
     whole = params.trained != CLASS
     body = Body(scene.network, whole=whole)
     wanted = Wanted(

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 EXPLANATION = r"""
 A trained network suits new classes in two ways. **Feature extraction** keeps all its weights and
 trains a new head. **Fine-tuning** *unfreezes* the last stages as well: they begin with their
-trained weights and learn at a smaller rate $\eta_b$ than the head:
+trained weights and learn at a share $s$ of the head's rate $\eta$:
 
-$$ \theta_b \leftarrow \theta_b - \eta_b \nabla L \qquad \eta_b = s \, \eta $$
+$$ \theta_b \leftarrow \theta_b - s \, \eta \, \nabla L $$
 
 **From scratch** begins with random weights everywhere. All three are trained here on the same
 photos, in the same order, and measured on the same held-out photos, each a step in turn.
