@@ -67,6 +67,7 @@ class Report:
         complete: It is done.
         made: The catalog's name of the new network; "" = there is none yet.
         made_title: Its title.
+        drawn: What is drawn of `tests`, by how many they are; shared by all reports of a run.
     """
 
     info: NetworkInfo
@@ -88,6 +89,7 @@ class Report:
     complete: bool = False
     made: str = ""
     made_title: str = ""
+    drawn: dict[int, Any] = field(default_factory=dict)
 
     def now(self, lane: str) -> float:
         """The last known held-out accuracy of a training; NaN = none."""

@@ -45,7 +45,8 @@ def tests_pane(report: Report, lane: str) -> Pane:
     title = quantity(len(report.tests), "held-out photo")
     if len(shown) < len(report.tests):
         title = f"{len(shown)} of {title}"
-    return answers_pane(answers, f"{title}: {lane}" if lane in report.predicted else title)
+    title = f"{title}: {lane}" if lane in report.predicted else title
+    return answers_pane(answers, title, kept=report.drawn)
 
 
 def _spread(count: int) -> NDArray[np.int64]:

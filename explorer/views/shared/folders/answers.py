@@ -13,7 +13,7 @@ from explorer.core.layers import Boxes, Pane, Picture
 from explorer.views.shared.folders.sheet import Sheet, labeled_sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, MutableMapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -58,6 +58,7 @@ def answers_pane(
     *,
     side: int = SIDE,
     more: Callable[[Sheet, Sequence[int]], tuple[Layer, ...]] = lambda _sheet, _order: (),
+    kept: MutableMapping[int, Sheet] | None = None,
 ) -> Pane:
     """The pane "tests" with a Boxes layer of that name, whose keys are rows of `answers`.
 
@@ -66,11 +67,15 @@ def answers_pane(
         title: Of the pane.
         side: Of a picture on the sheet.
         more: From the sheet and the row of each of its pictures to layers on top.
+        kept: Sheets of the same pictures that were made before, by how many are on them.
     """
     order = np.argsort(answers.labels, kind="stable").tolist()
-    sheet = labeled_sheet(
-        [_square(answers.pictures[row], side) for row in order], columns=_columns(answers.labels)
-    )
+    sheet = None if kept is None else kept.get(len(order))
+    if sheet is None:
+        pictures = [_square(answers.pictures[row], side) for row in order]
+        sheet = labeled_sheet(pictures, columns=_columns(answers.labels))
+        if kept is not None:
+            kept[len(order)] = sheet
     colors, words = [], []
     for row in order:
         found = int(answers.predicted[row])
