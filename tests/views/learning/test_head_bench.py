@@ -26,7 +26,7 @@ def test_the_board_of_a_folder(tmp_path: Path) -> None:
     assert [pane.name for pane in board.panes] == ["image", "tests"]
     assert board.panes[0].title.startswith("this photo: ")
     assert "held-out accuracy 100.0%" in board.summary
-    assert [plot.name for plot in board.plots] == ["loss", "metrics"]
+    assert [plot.name for plot in board.plots] == ["metrics", "loss"]
     (table,) = board.tables
     assert [row[0] for row in table.rows][:2] == ["most frequent class", "bag of visual words, SVM"]
     assert NEXT not in board.notes

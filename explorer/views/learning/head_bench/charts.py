@@ -23,12 +23,12 @@ _SHADES: tuple[Color, ...] = (BLUE, ORANGE, GREEN, (190, 110, 240))
 
 
 def plots(report: Report) -> tuple[Plot, ...]:
-    """The loss and the metrics over the steps, as far as there are any."""
+    """The metrics and the loss over the steps, as far as there are any."""
     found = []
-    if len(report.losses):
-        found.append(_loss(report))
     if len(report.curve):
         found.append(_metrics(report))
+    if len(report.losses):
+        found.append(_loss(report))
     return tuple(found)
 
 
