@@ -48,7 +48,7 @@ def _loss(report: Report) -> Plot:
 
 
 def _metrics(report: Report) -> Plot:
-    curves = []
+    curves: list[Curve] = []
     for column, name in enumerate(CURVE[1:], start=1):
         values = report.curve[:, column]
         known = ~np.isnan(values)
