@@ -38,6 +38,12 @@ def no_timm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def no_live_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Live frames are computed by torch alone, but in the tests about that."""
+    monkeypatch.setattr("explorer.networks.onnx.packages.has_runtime", lambda: False)
+
+
+@pytest.fixture(autouse=True)
 def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fails a test that leaves a running thread or a top-level widget behind."""
     threads = set(threading.enumerate())

@@ -43,12 +43,14 @@ _STOPS: dict[Colormap, tuple[Color, ...]] = {
 }  # fmt: skip
 
 
+@functools.cache
 def lookup_table(colormap: Colormap) -> NDArray[np.uint8]:
-    """(256, 3) uint8 RGB."""
+    """(256, 3) uint8 RGB, shared and read-only."""
     stops = np.asarray(_STOPS[colormap], np.float64)
     where = np.linspace(0.0, len(stops) - 1, 256)
     channels = [np.interp(where, np.arange(len(stops)), stops[:, c]) for c in range(3)]
     table: NDArray[np.uint8] = np.stack(channels, axis=1).round().astype(np.uint8)
+    table.setflags(write=False)
     return table
 
 

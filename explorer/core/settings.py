@@ -28,6 +28,7 @@ MOST_RECENT = 16
 MOST_BYTES = 8 * 1024 * 1024
 THEMES = ("system", "light", "dark")
 COMPARES = ("wipe", "split")
+RUNTIMES = ("automatic", "torch")
 TEXT_SIZES = (100, 110, 125, 150, 175, 200)
 """In percent of the desktop's own."""
 
@@ -47,6 +48,7 @@ class Preferences:
         compare: "wipe" or "split".
         text_size: In percent of the desktop's own, 100 to 200.
         colors: The set of class colors: "standard", "color_blind" or "high_contrast".
+        live_runtime: What computes live frames: "automatic" = the fastest, or "torch".
     """
 
     theme: str = field(default="system", metadata={"among": THEMES})
@@ -57,6 +59,7 @@ class Preferences:
     compare: str = field(default="wipe", metadata={"among": COMPARES})
     text_size: int = field(default=100, metadata={"range": (100, 200)})
     colors: str = field(default="standard", metadata={"among": COLOR_SETS})
+    live_runtime: str = field(default="automatic", metadata={"among": RUNTIMES})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from explorer.engine.view import View
     from explorer.images.image import Image
     from explorer.live.slot import Shot
+    from explorer.networks.fast.report import RuntimeReport
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +58,8 @@ class Answer:
     that it is about when a film or a camera is followed, `seconds` how long the view took for it,
     `share` the part of the network's own input size that was used. `steered`: the
     parameters were changed while it was computed, so that the same ones, run again, give another
-    answer. `made` are the networks that it made and that are in the catalog.
+    answer. `made` are the networks that it made and that are in the catalog. `runtime` says what
+    computed the network for the frame, where there is a choice.
     """
 
     ask: Ask
@@ -70,3 +72,4 @@ class Answer:
     share: float = 1.0
     steered: bool = False
     made: tuple[Made, ...] = ()
+    runtime: RuntimeReport | None = None

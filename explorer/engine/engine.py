@@ -24,6 +24,8 @@ from explorer.engine.references import Opened, Photos, check_task, named, spec_o
 from explorer.engine.scene import Moment, Scene
 from explorer.live.pace import Governor, Pace
 from explorer.networks import catalog
+from explorer.networks.fast.choosing import Runtimes
+from explorer.networks.fast.differences import difference
 from explorer.networks.fast.folding import at_share, fast
 from explorer.networks.hooks import interruptible
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from explorer.engine.view import Action, View
     from explorer.images.image import Image
     from explorer.live.slot import Shot, Slot
+    from explorer.networks.fast.report import Difference
     from explorer.networks.network import Network
 
 log = logging.getLogger(__name__)
@@ -56,6 +59,7 @@ class Engine:
     def __init__(self) -> None:
         self._networks: OrderedDict[NetworkSpec, Network] = OrderedDict()
         self._fast: dict[NetworkSpec, Network] = {}
+        self._runtimes: dict[NetworkSpec, Runtimes] = {}
         self._scenes: OrderedDict[tuple[NetworkSpec | None, str, int], Scene] = OrderedDict()
         self._photos = Photos()
 
@@ -87,6 +91,8 @@ class Engine:
     def _drop(self, spec: NetworkSpec) -> None:
         del self._networks[spec]
         self._fast.pop(spec, None)
+        if spec in self._runtimes:
+            self._runtimes.pop(spec).stop()
         for key in [key for key in self._scenes if key[0] == spec]:
             del self._scenes[key]
 
@@ -179,7 +185,13 @@ class Engine:
         yield Step(replace(answer, made=tuple(made)), 1, 1, action.title)
 
     def follow(
-        self, ask: Ask, slot: Slot, token: Token, pace: Pace = AS_IT_IS
+        self,
+        ask: Ask,
+        slot: Slot,
+        token: Token,
+        pace: Pace = AS_IT_IS,
+        *,
+        any_runtime: bool = False,
     ) -> Generator[Step[Answer], Any, None]:
         """A live job for the runner: the view on the newest frame, again and again.
 
@@ -192,6 +204,7 @@ class Engine:
             slot: Where the frames come from.
             token: Asked inside every forward pass.
             pace: The network's input size for frames.
+            any_runtime: The fastest runtime there is computes them, instead of torch.
 
         Raises:
             ExplorerError: As `steps`; a view that cannot follow frames is one more reason.
@@ -201,7 +214,7 @@ class Engine:
                 f"{ask.view.title} does not support films or cameras.",
                 "Freeze a frame to use this view.",
             )
-        yield from self._frames(ask, _newest(slot), token, pace, {})
+        yield from self._frames(ask, _newest(slot), token, pace, {}, any_runtime=any_runtime)
 
     def film(
         self, ask: Ask, shots: Iterable[Shot], token: Token, memory: dict[str, Any] | None = None
@@ -230,11 +243,16 @@ class Engine:
         token: Token,
         pace: Pace,
         memory: dict[str, Any],
+        *,
+        any_runtime: bool = False,
     ) -> Generator[Step[Answer], Any, None]:
         """The whole answer about every one of `shots`; None among them = none came in time."""
         whole, main, beside = yield from self._set_up(ask)
         network = None if whole is None else self._live(whole, ask)
         info = None if network is None else network.info
+        runtimes = None
+        if any_runtime and network is not None and network is not whole:
+            runtimes = self._runtimes.setdefault(network.info.spec, Runtimes(network))
         sides = [main, *beside]
         shot: Shot | None = None
         answer = Answer(ask, info, main.params, None)
@@ -249,10 +267,13 @@ class Engine:
             else:
                 assert ask.image is not None
                 image = replace(ask.image, pixels=shot.pixels)
-                share = governor.share
-                sized = None if network is None else at_share(network, share)
+                sized = None if network is None else at_share(network, governor.share)
+                share = governor.share if sized is not network else 1.0
                 moment = Moment(shot.number, shot.position, memory, layers)
-                scene = Scene(sized, image, ask.seed, moment)
+                form = sized
+                if runtimes is not None and sized is not None:
+                    form = runtimes.form(sized, image.pixels, share)
+                scene = Scene(form, image, ask.seed, moment)
                 began = time.perf_counter()
                 # A view that traces the network goes first: the others reuse its output.
                 for at in sorted(range(len(sides)), key=lambda at: at != tracer):
@@ -265,12 +286,46 @@ class Engine:
                 main, *beside = sides
                 answer = Answer(
                     replace(ask, image=image, params=main.params), info, main.params, main.result,
-                    shot, tuple(beside), main.seconds, share if sized is not network else 1.0,
+                    shot, tuple(beside), main.seconds, share,
+                    runtime=None if runtimes is None else runtimes.report,
                 )  # fmt: skip
                 news = yield Step(answer, 0, 0, "live")
             changed = news is not None
             if changed:
                 sides[0] = yield from self._prepared(ask, ask.view, news, whole)
+
+    def differences(
+        self, ask: Ask, share: float, token: Token
+    ) -> Generator[Step[Difference | None], Any, None]:
+        """A job for the runner: how far the other runtime's output for a frame is from torch's.
+
+        The one step has None where ONNX Runtime is not in use for such frames.
+
+        Args:
+            ask: Of the answer about the frame.
+            share: Of the network's own input size, as for that answer.
+            token: Asked inside the forward pass.
+        """
+        assert ask.spec is not None
+        assert ask.image is not None
+        yield Step(self._difference(ask.spec, ask.image, share, token), 1, 1)
+
+    @torch.no_grad()
+    def _difference(
+        self, spec: NetworkSpec, image: Image, share: float, token: Token
+    ) -> Difference | None:
+        network = self._networks.get(spec)
+        runtimes = None if network is None else self._runtimes.get(network.info.spec)
+        if network is None or runtimes is None or not runtimes.computes(image.pixels, share):
+            return None
+        quick = at_share(self._fast[network.info.spec], share)
+        form = runtimes.form(quick, image.pixels, share)
+        outputs = []
+        for one in (at_share(network, share), form):
+            with interruptible(one.module, lambda: token.cancelled):
+                outputs.append(Scene(one, image).output())
+        softmax = network.info.task in ("classification", "segmentation")
+        return difference(*outputs, softmax=softmax)
 
     # -- before the first step --------------------------------------------------------------------
 

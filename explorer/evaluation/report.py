@@ -54,6 +54,17 @@ FIGURES = {
 }
 """Every metric with its meaning; all lie in [0, 1]."""
 
+_WORDS = {
+    "top1": "top-1", "top5": "top-5", "localization_error": "localization error",
+    "pixel_accuracy": "pixel accuracy",
+}  # fmt: skip
+
+
+def in_words(key: str) -> str:
+    """A key of `FIGURES` as axes and sentences have it."""
+    return _WORDS.get(key, key)
+
+
 _DETAILS = frozenset(
     ("AR1", "AR10", "voc_AP_11", *(f"{key}_{size}" for key in ("AP", "AR") for size in SIZES))
 )
@@ -156,9 +167,9 @@ class Report:
         return by_class_table(self)
 
     def headline(self) -> str:
-        """The metrics in one line: "top1 49.9%, top5 76.7%"."""
+        """The metrics in one line: "top-1 49.9%, top-5 76.7%"."""
         shown = [(key, value) for key, value in self.figures.items() if key not in _DETAILS]
-        return ", ".join(f"{key} {percent(value)}" for key, value in shown)
+        return ", ".join(f"{in_words(key)} {percent(value)}" for key, value in shown)
 
 
 def percent(value: float) -> str:

@@ -149,7 +149,7 @@ def _label(surface: Mapped, text: str, plate: Extent | None, color: Color) -> No
 
 
 def _apart(surface: Mapped, texts: list[Text]) -> tuple[list[Text], int]:
-    """The texts in letters so small that they are off one another, and how many had no room.
+    """The texts in letters so small that they are off one another and fit, and how many do not.
 
     Stamp and key keep their letters.
     """
@@ -157,12 +157,21 @@ def _apart(surface: Mapped, texts: list[Text]) -> tuple[list[Text], int]:
     free: list[bool] = []
     for scale in _SCALES:
         smaller = [replace(text, size=scale * text.size) for text in group]
-        free = free_of_earlier([_text_plate(surface, text) for text in smaller])
+        fits = [_fits(surface, text) for text in smaller]
+        fitting = [text for text, fit in zip(smaller, fits, strict=True) if fit]
+        apart = iter(free_of_earlier([_text_plate(surface, text) for text in fitting]))
+        free = [fit and next(apart) for fit in fits]
         if all(free):
             break
     found = [text for text, shown in zip(smaller, free, strict=True) if shown]
     found += [text for text in texts if text.name in _PINNED]
     return [_within(surface, text) for text in found], free.count(False)
+
+
+def _fits(surface: Mapped, text: Text) -> bool:
+    """Whether its words stay in their room."""
+    wide = surface.on.typeface.width(text.text, _letters(surface, text), bold=True)
+    return not text.room or wide <= text.room * surface.sx
 
 
 def _within(surface: Mapped, text: Text) -> Text:

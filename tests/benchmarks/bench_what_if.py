@@ -28,9 +28,13 @@ from explorer.images.image import Image, from_array
 from explorer.images.samples import sample
 from explorer.live.moving import MovingScene
 from explorer.networks.network import Network
+from explorer.views.inside.attribution.params import GRADIENT
+from explorer.views.inside.attribution.view import VIEW as ATTRIBUTION
 from explorer.views.inside.kernels.view import VIEW as KERNELS
+from explorer.views.inside.receptive_field.view import VIEW as FIELDS
 from explorer.views.inside.what_if.params import BLUR, GRAY, INPAINT, TOOLS
 from explorer.views.inside.what_if.view import VIEW as WHAT_IF
+from explorer.views.shared.common import default_layer
 from tests.steps import finish
 
 pytestmark = pytest.mark.benchmark
@@ -75,6 +79,25 @@ def bare(network: Network, image: Image, passes: int) -> None:
         scene.call(scene.input())
 
 
+def bare_gradient(network: Network, image: Image, layer: str = "") -> None:
+    """The slope of the top class, or of the largest unit in the middle of a layer."""
+    values = network.preprocess(image.pixels).requires_grad_()
+    taken: list[torch.Tensor] = []
+    handles = []
+    if layer:
+        hooked = network.module.get_submodule(layer)
+        handles.append(hooked.register_forward_hook(lambda _m, _i, out: taken.append(out)))
+    logits = network.module(values)
+    for handle in handles:
+        handle.remove()
+    if taken:
+        height, width = taken[0].shape[-2:]
+        target = taken[0][0, :, height // 2, width // 2].max()
+    else:
+        target = logits.max()
+    torch.autograd.grad(target, values)
+
+
 def followed(view: View[Any, Any], network: Network, params: Any) -> Callable[[Image], None]:
     """The view on one frame after another, as the engine follows a camera.
 
@@ -101,26 +124,44 @@ def seconds(run: Callable[[Image], None], images: list[Image]) -> float:
     return time.process_time() - start
 
 
+def compared(
+    view: View[Any, Any], network: Network, params: Any, plainly: Callable[[Image], None]
+) -> float:
+    """Frames of the view for every frame of the bare loop."""
+    images = frames()
+    run = followed(view, network, params)
+    seconds(run, images[:3])
+    ratios = []
+    for _ in range(ROUNDS):
+        plain = seconds(plainly, images)
+        ours = seconds(run, images)
+        plain += seconds(plainly, images)
+        ratios.append(plain / 2 / ours)
+        print(f"\n{view.name}: {FRAMES / ours:.1f} frames a second, {ratios[-1]:.2f} x bare")
+    return statistics.median(ratios)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize(
     ("view", "passes"), [(WHAT_IF, 2), (KERNELS, 1)], ids=["what_if", "kernels"]
 )
 def test_follows_a_camera(view: View[Any, Any], passes: int, name: str) -> None:
     network, _ = finish(Engine().network(NetworkSpec(name, device="cpu")))
-    images = frames()
     params = resolved(view.Params(), network.info)
     if view is WHAT_IF:
         layer = network.info.default_layer
-        params = replace(params, strokes=strokes(images[0]), layer=layer)
-    run = followed(view, network, params)
-    seconds(run, images[:3])
-    ratios = []
-    for _ in range(ROUNDS):
-        plain = seconds(lambda image: bare(network, image, passes), images)
-        ours = seconds(run, images)
-        plain += seconds(lambda image: bare(network, image, passes), images)
-        ratios.append(plain / 2 / ours)
-        print(
-            f"\n{view.name}, {name}: {FRAMES / ours:.1f} frames a second, {ratios[-1]:.2f} x bare"
-        )
-    assert statistics.median(ratios) >= LEAST_RATIO
+        params = replace(params, strokes=strokes(frames()[0]), layer=layer)
+    assert compared(view, network, params, lambda image: bare(network, image, passes)) >= (
+        LEAST_RATIO
+    )
+
+
+@pytest.mark.parametrize("view", [FIELDS, ATTRIBUTION], ids=["receptive_field", "gradient"])
+def test_gradients_follow_a_camera(view: View[Any, Any]) -> None:
+    """Each frame has a pass forward and one back: of a unit's field, of a class's gradient."""
+    network, _ = finish(Engine().network(NetworkSpec(NETWORKS[0], device="cpu")))
+    layer = default_layer(network.info) if view is FIELDS else ""
+    asked = view.Params(layer=layer) if view is FIELDS else view.Params(methods=(GRADIENT,))
+    params = resolved(asked, network.info)
+    ratio = compared(view, network, params, lambda image: bare_gradient(network, image, layer))
+    assert ratio >= LEAST_RATIO

@@ -26,8 +26,10 @@ from explorer.engine.stages import trace_of
 from explorer.engine.view import Group, View
 from explorer.live.pace import SETTLE, Pace
 from explorer.live.slot import Shot, Slot
+from explorer.networks.fast import choosing
 from explorer.networks.network import Network
-from tests.toys import hook_count, toy_image, toy_network
+from explorer.networks.onnx import packages
+from tests.toys import hook_count, make_network, tiny_faster_rcnn, toy_image, toy_network
 
 
 @dataclass(frozen=True)
@@ -442,4 +444,58 @@ def test_who_traces_the_network_goes_first_from_the_second_frame_on(
         counts.append(passes)
         assert torch.equal(answer.result, answer.beside[0].result)
     assert counts == [2, 1, 1]
+    steps.close()
+
+
+def test_frames_are_computed_by_the_faster_runtime_when_any_may_be_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(packages, "has_runtime", lambda: True)
+    network = make_network(tiny_faster_rcnn(), "detection")
+
+    def load(spec: NetworkSpec) -> Generator[Step[None], Any, Network]:
+        yield Step(None)
+        return network
+
+    monkeypatch.setattr(engine_module.catalog, "load", load)
+    # ONNX Runtime is always the faster one: its time is not looked at.
+    monkeypatch.setattr(
+        choosing.Decision, "faster", property(lambda decision: decision.torch_seconds > 0)
+    )
+
+    def boxes(scene: Scene, params: Params) -> Generator[Step[Any], Any, None]:
+        yield Step(scene.output()[0]["boxes"].numpy())
+
+    question = ask(boxes)
+    question = replace(question, view=replace(question.view, answer_only=True))
+    engine, slot = Engine(), Slot()
+    steps = engine.follow(question, slot, Token(), any_runtime=True)
+    stages: list[str] = []
+    for number in range(3 * choosing.ROUNDS):
+        slot.put(Shot(toy_image(seed=number).pixels, number, time.perf_counter(), 0.0))
+        while (answer := next(steps).value).shot is None:
+            pass
+        assert answer.runtime is not None
+        if answer.runtime.stage == "preparing":
+            (runtimes,) = engine._runtimes.values()
+            runtimes.wait()
+        if answer.runtime.stage not in stages:
+            stages.append(answer.runtime.stage)
+    steps.close()
+    runtimes.wait()
+    assert stages == ["preparing", "measuring", "chosen"]
+    assert answer.runtime.faster
+    with torch.no_grad():
+        (expected,) = network.module(list(network.preprocess(answer.shot.pixels)))
+    assert np.allclose(answer.result, expected["boxes"], atol=1e-3)
+    (step,) = engine.differences(answer.ask, answer.share, Token())
+    assert step.value is not None
+    assert step.value.unmatched == 0
+    assert step.value.scores < 1e-5
+    assert step.value.boxes < 1e-3
+    # By default torch computes frames, as before.
+    steps = engine.follow(question, slot, Token())
+    while (answer := next(steps).value).shot is None:
+        pass
+    assert answer.runtime is None
     steps.close()

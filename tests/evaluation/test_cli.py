@@ -153,7 +153,7 @@ def test_ctrl_c_tells_what_was_reached(
     data = class_folders(tmp_path / "data")
     status, out, err = explorer("--data", data, "--json", "-o", target)
     assert (status, out) == (130, "")
-    assert "interrupted after 1 of 5 photos: top1 100.0%" in err
+    assert "interrupted after 1 of 5 photos: top-1 100.0%" in err
     assert closed
     assert not target.exists()
 

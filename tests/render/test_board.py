@@ -726,3 +726,9 @@ def test_a_marker_that_a_log_axis_cannot_show(marker: float) -> None:
     plot = Plot("p", curves=(Curve(x, x),), log_x=True)
     picture = render_board(Board((), plots=(replace(plot, marker=marker),)), width=400)
     assert np.array_equal(picture, render_board(Board((), plots=(plot,)), width=400))
+
+
+@pytest.mark.parametrize(("room", "drawn"), [(0.0, True), (4.0, False), (90.0, True)])
+def test_words_stay_in_their_room_or_are_not_drawn(room: float, drawn: bool) -> None:
+    words = Text("-16.07", (150, 50), plate=False, anchor=(0.5, 0.5), room=room)
+    assert (_render(words, size=(300, 200))[30:70] > 150).any() == drawn

@@ -100,6 +100,7 @@ class ToyBridge(Bridge):
         super().__init__(start_up=nothing)
         self.asked: list[Ask] = []
         self.followed: list[Any] = []
+        self.any_runtime: list[bool] = []
         self.steered: list[Any] = []
         self.paused: list[bool] = []
         self._receiver: Receiver | None = None
@@ -114,8 +115,11 @@ class ToyBridge(Bridge):
         self._receiver = receiver
         return len(self.asked)
 
-    def follow(self, ask: Ask, slot: Slot, pace: Pace, receiver: Receiver) -> int:
+    def follow(
+        self, ask: Ask, slot: Slot, pace: Pace, receiver: Receiver, *, any_runtime: bool = False
+    ) -> int:
         self.followed.append(slot)
+        self.any_runtime.append(any_runtime)
         return self.look(ask, receiver)
 
     def steer(self, params: Any) -> bool:

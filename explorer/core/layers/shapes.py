@@ -129,6 +129,8 @@ class Text:
     `anchor` is in parts of the plate: (0, 0) its upper left corner, (1, 0.5) the middle of its
     right side. It is moved as far as it takes to be on the pane. `swatches` put a colored square
     before each of the first lines: a color key, which may end in words about what it leaves out.
+    `room` is the width in the pane that the words must fit into, such as that of a cell whose color
+    they are written on: smaller letters, or none; 0 = any.
     """
 
     text: str
@@ -139,6 +141,7 @@ class Text:
     anchor: tuple[float, float] = (0.0, 0.0)
     swatches: tuple[Color, ...] = ()
     name: str = "text"
+    room: float = 0.0
 
     def __post_init__(self) -> None:
         lines = self.text.count("\n") + 1

@@ -2,8 +2,8 @@
 
 An entry is a folder of files under a key: whatever the result depends on (a network's digest, a
 layer, the state of a folder, parameters). It is complete when its owner marks it as such; a partial
-one is resumed. Its files are npz or safetensors or JSON, each written atomically, and none is ever
-executed. Entries that were not used for longest are removed when there is too much.
+one is resumed. Its files are npz, safetensors, JSON or ONNX, each written atomically, and none is
+ever executed. Entries that were not used for longest are removed when there is too much.
 
 Several programs may use one cache: one at a time fills an entry (a lock in its folder, which is
 released when the program ends), any number reads. An entry removed while it is read counts as

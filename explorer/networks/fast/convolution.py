@@ -33,6 +33,15 @@ def pack(module: nn.Module) -> None:
             layer.__class__ = PackedConv2d
 
 
+def unpacked(module: nn.Module) -> None:
+    """Every packed convolution of `module` becomes a plain one again."""
+    layer: nn.Module
+    for layer in module.modules():
+        if type(layer) is PackedConv2d:
+            layer.__dict__.pop("kept", None)
+            layer.__class__ = nn.Conv2d  # type: ignore[assignment]
+
+
 def _fits(layer: nn.Conv2d) -> bool:
     weight = layer.weight
     plain = layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
@@ -54,6 +63,10 @@ class PackedConv2d(nn.Conv2d):
             self.dilation, self.groups, "none", [], "",
         )  # fmt: skip
         return found
+
+    def __getstate__(self) -> dict[str, object]:
+        # Weights in the processor's own order cannot be copied; a copy makes them again.
+        return {name: value for name, value in self.__dict__.items() if name != "kept"}
 
     def rearranged(self, shape: torch.Size) -> Tensor:
         """The weights in the order that is the best for an input of this shape."""

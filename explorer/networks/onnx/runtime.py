@@ -7,7 +7,6 @@ gradients, is refused in a sentence.
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +17,10 @@ from explorer.core.errors import ExplorerError
 from explorer.networks.onnx.module import OnnxModule, put
 from explorer.networks.onnx.names import module_names
 from explorer.networks.onnx.packages import needed
+from explorer.networks.onnx.session import RunFailedError, first_line, opened, run
 
 if TYPE_CHECKING:
     from explorer.networks.onnx.reading import OnnxFile
-
-POLL_SECONDS = 0.05
 
 
 class Tap(nn.Module):
@@ -109,54 +107,27 @@ class RuntimeModule(OnnxModule):
 
     def _fetch(self, names: tuple[str, ...], given: dict[str, Any]) -> tuple[Tensor, ...]:
         """The tensors of those names; a hook on `poll` that raises ends the computation."""
-        options = needed("onnxruntime").RunOptions()
-        options.log_severity_level = 4
-        answer: list[Any] = []
-        problem: list[BaseException] = []
-
-        def compute() -> None:
-            try:
-                inside = [name for name in names if name != self.entry]
-                found = dict(zip(inside, self.session.run(inside, given, options), strict=True))
-                answer.extend({**given, **found}[name] for name in names)
-            # ONNX Runtime raises classes of its own for everything, and it must not end here.
-            except Exception as error:  # noqa: BLE001
-                problem.append(error)
-
-        self.poll(torch.empty(0))
-        worker = threading.Thread(target=compute, name="onnxruntime")
-        worker.start()
+        inside = [name for name in names if name != self.entry]
         try:
-            while worker.is_alive():
-                worker.join(POLL_SECONDS)
-                if worker.is_alive():
-                    self.poll(torch.empty(0))
-        except BaseException:
-            options.terminate = True
-            raise
-        finally:
-            worker.join()
-        if problem:
+            answer = run(self.session, inside, given, lambda: self.poll(torch.empty(0)))
+        except RunFailedError as error:
             raise ExplorerError(
-                f"ONNX Runtime cannot compute this network: {_first_line(problem[0])}.",
+                f"ONNX Runtime cannot compute this network: {error}.",
                 "Choose another input size, or export the network again.",
-            ) from problem[0]
-        return tuple(_tensor(value) for value in answer)
+            ) from error
+        found = {**given, **dict(zip(inside, answer, strict=True))}
+        return tuple(_tensor(found[name]) for name in names)
 
 
 def _session(model: Any, name: str) -> Any:
-    runtime = needed("onnxruntime")
-    options = runtime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = torch.get_num_threads()
     try:
-        return runtime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        return opened(model.SerializeToString())
+    except ExplorerError:
+        raise  # it is not installed
     # Its own classes of errors, for a model that cannot be right or that it does not know.
     except Exception as error:
         raise ExplorerError(
-            f"ONNX Runtime does not accept {name}: {_first_line(error)}.",
+            f"ONNX Runtime does not accept {name}: {first_line(error)}.",
             "Export the network again, with a lower opset.",
         ) from error
 
@@ -171,9 +142,3 @@ def _tensor(value: Any) -> Tensor:
     if array.dtype == np.float16:
         array = array.astype(np.float32)
     return torch.from_numpy(array)
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).rpartition(" : ")[2] or str(error)
-    line = next((one.strip() for one in text.splitlines() if one.strip()), type(error).__name__)
-    return line.rstrip(".")[:160]

@@ -17,7 +17,7 @@ from explorer.images.samples import gallery, sample
 from explorer.images.sources import expand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from explorer.core.layers import UInt8
     from explorer.core.values import FolderRef
@@ -74,6 +74,17 @@ class Classes:
     @property
     def fewest(self) -> int:
         return int(np.bincount([e.label for e in self.train], minlength=len(self.names)).min())
+
+
+def first(examples: Sequence[Example], count: int) -> list[Example]:
+    """The first `count` of every class, in their order."""
+    met: dict[int, int] = {}
+    found = []
+    for example in examples:
+        met[example.label] = met.get(example.label, 0) + 1
+        if met[example.label] <= count:
+            found.append(example)
+    return found
 
 
 def classes_of(folder: FolderRef | None, most: int, seed: int) -> Classes:

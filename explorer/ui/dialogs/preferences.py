@@ -49,7 +49,7 @@ class PreferencesSheet(Overlay):
         devices: tuple[str, ...],
         cache: CacheRow | None = None,
     ) -> None:
-        super().__init__(window, QSize(UNIT * 66, UNIT * (74 if cache is None else 82)))
+        super().__init__(window, QSize(UNIT * 66, UNIT * (80 if cache is None else 88)))
         self._preferences = preferences
         self._make_editors(preferences, devices)
         folder = QPushButton(self.tr("Open the settings folder"))
@@ -93,6 +93,11 @@ class PreferencesSheet(Overlay):
         self.compare = self._choice(
             preferences.compare, (self.tr("Wipe"), "wipe"), (self.tr("Side by side"), "split")
         )
+        self.live_runtime = self._choice(
+            preferences.live_runtime,
+            (self.tr("Automatic"), "automatic"),
+            (self.tr("PyTorch only"), "torch"),
+        )
         self.half = Switch()
         self.half.setChecked(preferences.half)
         self.half.toggled.connect(self._tell)
@@ -114,7 +119,9 @@ class PreferencesSheet(Overlay):
     def _fit_editors(self) -> None:
         """All as wide as the longest choice: their edges stand under each other."""
         metrics = self.fontMetrics()
-        combos = (self.theme, self.text_size, self.colors, self.device, self.compare)
+        combos = (
+            self.theme, self.text_size, self.colors, self.device, self.live_runtime, self.compare,
+        )  # fmt: skip
         words = (combo.itemText(row) for combo in combos for row in range(combo.count()))
         width = max(metrics.horizontalAdvance(word) for word in words) + COMBO_FRAME
         for editor in (*combos, self.seed):
@@ -139,6 +146,11 @@ class PreferencesSheet(Overlay):
                 self.colors,
             ),
             (self.tr("Device"), self.tr("Where networks run."), self.device),
+            (
+                self.tr("Faster runtime for live"),
+                self.tr("ONNX Runtime where it is installed and faster on this computer."),
+                self.live_runtime,
+            ),
             (
                 self.tr("Half precision"),
                 self.tr("16-bit floats: faster where supported; results differ slightly."),
@@ -167,6 +179,7 @@ class PreferencesSheet(Overlay):
             compare=self.compare.currentData(),
             text_size=self.text_size.currentData(),
             colors=self.colors.currentData(),
+            live_runtime=self.live_runtime.currentData(),
             restore_session=self.restore.isChecked(),
         )
         if new != self._preferences:

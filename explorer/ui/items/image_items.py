@@ -36,7 +36,6 @@ class PictureItem(LayerItem):
         super().__init__(layer)
         self._pyramid = Pyramid(layer.rgb, average=True)
         self._cache = ViewCache()
-        self._scale = 0.0
 
     def take_over(self, old: LayerItem) -> None:
         if isinstance(old, PictureItem) and old.layer.rgb is self.layer.rgb:
@@ -47,17 +46,7 @@ class PictureItem(LayerItem):
 
     def draw(self, painter: QPainter, lens: Lens) -> None:
         painter.setOpacity(self.layer.opacity)
-        # What stays (panning, hovering) is resampled once; the frame of a film comes only once.
-        again, self._scale = lens.scale == self._scale, lens.scale
-        if again:
-            self._cache.paint(painter, lens, extent_of(self.layer), None, self._render)
-        else:
-            self._place(painter, lens)
-
-    def _render(self, raster: Raster) -> None:
-        with QPainter(raster.image) as into:
-            into.setTransform(raster.transform())
-            self._place(into, raster.lens())
+        self._cache.paint_again(painter, lens, extent_of(self.layer), self._place)
 
     def _place(self, painter: QPainter, lens: Lens) -> None:
         shape, extent = self.layer.rgb.shape, extent_of(self.layer)
@@ -89,6 +78,9 @@ def place_image(
     image = pyramid.image(max(across, down))
     if colors is not None:
         image.setColorTable(colors)
+        if image.width() * image.height() <= lens.width * lens.height * lens.dpr**2:
+            # Qt enlarges what it need not look up in a table several times as fast.
+            image = image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
     exact = across == down == 1.0
     soft = (smooth or max(across, down) <= 2.0) and not thin and not exact
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, soft)
@@ -118,8 +110,11 @@ class HeatItem(LayerItem):
 
     def covers(self) -> bool:
         layer = self.layer
-        solid = layer.opacity >= 1.0 and not layer.alpha_by_value and not self._holes
-        return solid and self._pyramid is not None and fills(self.frame, extent_of(layer))
+        solid = layer.opacity >= 1.0 and not layer.alpha_by_value
+        if not solid or not fills(self.frame, extent_of(layer)):
+            return False
+        self._upload()
+        return not self._holes
 
     def _upload(self) -> Pyramid:
         if self._pyramid is None:
@@ -139,25 +134,13 @@ class HeatItem(LayerItem):
         return argb_table(lookup_table(self.layer.colormap), alpha * self.layer.opacity)
 
     def draw(self, painter: QPainter, lens: Lens) -> None:
+        self._cache.paint_again(painter, lens, extent_of(self.layer), self._place)
+
+    def _place(self, painter: QPainter, lens: Lens) -> None:
         pyramid = self._upload()
         colors = [0, *self._colors[1:]] if self._holes else self._colors
-        extent = extent_of(self.layer)
-
-        def render(raster: Raster) -> None:
-            inner = raster.lens()
-            with QPainter(raster.image) as into:
-                into.setTransform(raster.transform())
-                place_image(
-                    into,
-                    inner,
-                    pyramid,
-                    self.layer.values.shape,
-                    extent,
-                    smooth=self.layer.smooth,
-                    colors=colors,
-                )
-
-        self._cache.paint(painter, lens, extent, None, render)
+        shape, extent = self.layer.values.shape, extent_of(self.layer)
+        place_image(painter, lens, pyramid, shape, extent, smooth=self.layer.smooth, colors=colors)
 
 
 def argb_table(rgb: NDArray[np.uint8], alpha: NDArray[np.float64]) -> list[int]:

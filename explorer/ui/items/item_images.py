@@ -208,6 +208,7 @@ class ViewCache:
     def __init__(self) -> None:
         self._raster: Raster | None = None
         self._key: tuple[object, ...] = ()
+        self._scale: float | None = None
         self.renders = 0
 
     def clear(self) -> None:
@@ -256,6 +257,29 @@ class ViewCache:
             corner = QPointF((raster.u + tx) / lens.dpr, (raster.v + ty) / lens.dpr)
             size = QSizeF(raster.image.width() / lens.dpr, raster.image.height() / lens.dpr)
             painter.drawImage(QRectF(corner, size), raster.image)
+
+    def paint_again(
+        self,
+        painter: QPainter,
+        lens: Lens,
+        bounds: tuple[float, float, float, float],
+        draw: Callable[[QPainter, Lens], None],
+    ) -> None:
+        """`draw` itself at a new scale, and what it drew from the second time on.
+
+        What stays (panning, hovering) is resampled once; the frame of a film comes only once.
+        """
+        again, self._scale = lens.scale == self._scale, lens.scale
+        if not again:
+            draw(painter, lens)
+            return
+
+        def render(raster: Raster) -> None:
+            with QPainter(raster.image) as into:
+                into.setTransform(raster.transform())
+                draw(into, raster.lens())
+
+        self.paint(painter, lens, bounds, None, render)
 
     @staticmethod
     def _covers(raster: Raster, need: list[float]) -> bool:

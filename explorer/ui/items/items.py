@@ -18,6 +18,7 @@ from explorer.render.placing import DARK, free_of_earlier, places_beside
 from explorer.ui.items.box_item import BoxesItem
 from explorer.ui.items.image_items import HeatItem, MasksItem, PictureItem
 from explorer.ui.items.item_images import (
+    PADDING,
     Lens,
     Raster,
     ViewCache,
@@ -194,6 +195,11 @@ class TextItem(LayerItem):
             plate.moveTopLeft(self._on_pane(plate, lens))
         return plate
 
+    def fits(self, plate: QRectF, lens: Lens) -> bool:
+        """Whether its words, of which `plate` is the plate, stay in their room."""
+        room = self.layer.room * lens.scale
+        return not room or plate.width() - 2 * PADDING <= room
+
     def _anchored(self, painter: QPainter, lens: Lens) -> QRectF:
         """What it covers in the painter's letters, before it is moved onto the pane."""
         at = lens.at(*self.layer.xy)
@@ -205,7 +211,7 @@ class TextItem(LayerItem):
         if not self.layer.text or not self.letters:
             return
         painter.resetTransform()
-        letters = self.letters
+        letters, measured = self.letters, None
         if self.pinned:  # all of it is seen, however small the window
             plate = self.plate(painter, lens, letters)
             if self.layer.name == "key" and self.frame[1]:
@@ -215,10 +221,13 @@ class TextItem(LayerItem):
             fits = min((lens.width - 12) / plate.width(), (lens.height - 12) / plate.height())
             letters *= 1.0 if fits >= 1 else 0.95 * fits
         elif self.layer.plate and self.frame[0]:
-            wide = self.plate(painter, lens, letters).width() / (self.frame[0] * lens.scale)
-            letters *= 1.0 if wide <= 1 else max(0.95 / wide, LETTERS[-1])
-        painter.setFont(small_font(QApplication.font(), max(self.layer.size * letters, 1.0)))
-        plate = self._anchored(painter, lens)
+            measured = self.plate(painter, lens, letters)
+            wide = measured.width() / (self.frame[0] * lens.scale)
+            if wide > 1:
+                letters, measured = letters * max(0.95 / wide, LETTERS[-1]), None
+        if measured is None:
+            painter.setFont(small_font(QApplication.font(), max(self.layer.size * letters, 1.0)))
+        plate = measured or self._anchored(painter, lens)
         corner = self._seen(plate, lens) if self.pinned else self._on_pane(plate, lens)
         self.covered = plate.translated(corner - plate.topLeft()) if self.pinned else QRectF()
         paper = QColor(0, 0, 0, 165 if self.layer.plate else 0)
@@ -248,16 +257,23 @@ class TextItem(LayerItem):
 
 
 def keep_apart(texts: Sequence[TextItem], painter: QPainter, lens: Lens) -> int:
-    """Texts of a pane get smaller letters until none lies on another.
+    """Texts of a pane get smaller letters until none lies on another or leaves its room.
 
     Returns:
-        How many are not drawn, because the smallest letters still overlap.
+        How many are not drawn, because the smallest letters still do.
     """
     painter.resetTransform()
     group = [text for text in texts if text.layer.text and not text.pinned]
     for letters in LETTERS:
         plates = [text.plate(painter, lens, letters) for text in group]
-        free = free_of_earlier([(p.left(), p.top(), p.right(), p.bottom()) for p in plates])
+        fits = [text.fits(plate, lens) for text, plate in zip(group, plates, strict=True)]
+        rects = [
+            (p.left(), p.top(), p.right(), p.bottom())
+            for p, fitting in zip(plates, fits, strict=True)
+            if fitting
+        ]
+        apart = iter(free_of_earlier(rects))
+        free = [fitting and next(apart) for fitting in fits]
         if all(free):
             break
     for text, shown in zip(group, free, strict=True):

@@ -20,6 +20,7 @@ from explorer.live.slot import Shot, Slot
 from explorer.live.source import SourceSpec
 from explorer.ui.live.camera_menu import CameraMenu
 from explorer.ui.live.live_bar import Budget, LiveBar
+from explorer.ui.live.live_runtime import LiveRuntime
 from explorer.ui.live.recording import Recording
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Live(QObject):
         make: Opens the source of a spec.
         photo_again: Goes back to the photo that was shown before; False when there is none.
         capture: What is read, or None.
+        runtime: What is said of the runtime that computes the frames.
 
     Signals:
         followed: A source was begun (True) or left.
@@ -66,6 +68,7 @@ class Live(QObject):
         self.photo_again: Callable[[], bool] = bool
         self.recording = Recording(desk)
         self.bar = LiveBar(self.recording.controls)
+        self.runtime = LiveRuntime(desk)
         self.capture: Capture | None = None
         self._spec: SourceSpec | None = None
         self._source: Image | None = None
@@ -222,6 +225,7 @@ class Live(QObject):
         self.bar.set_frozen(False)
         self._past, self._shown, self._unpainted = (), None, None
         self._resting = self._frozen_for_view = False
+        self.runtime.clear()
         self._film_shown = False
         capture.stop(timeout)
         self.followed.emit(False)
@@ -249,6 +253,8 @@ class Live(QObject):
             shown = self._shown or self.capture.slot.newest
             past = self.capture.slot.past
             self._past = tuple(s for s in past if shown is None or s.number <= shown.number)
+            self.runtime.compare(self._desk.study.answer)
+            self.runtime.clear()
             self._show(shown)
         elif self._resting:
             self._past = ()
@@ -320,6 +326,7 @@ class Live(QObject):
             return
         self._shown = self._unpainted = shot
         self.recording.take(answer)
+        self.runtime.take(answer)
         self.bar.film.at = shot.position
 
     def painted(self) -> None:

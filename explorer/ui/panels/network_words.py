@@ -55,7 +55,7 @@ def tasks_in_words(owner: QObject) -> dict[str, str]:
 
 _METRICS = {
     "box_map": "box mAP", "kp_map": "keypoint mAP", "mask_map": "mask mAP", "voc_AP": "VOC AP",
-    "mean_iou": "mean IoU",
+    "mean_iou": "mean IoU", "top1": "top-1", "top5": "top-5",
 }  # fmt: skip
 """Keys of cards and of torchvision that are not words yet."""
 

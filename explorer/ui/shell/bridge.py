@@ -104,11 +104,13 @@ class Bridge(QObject):
 
         return self.compute(LOOK, begin, receiver)
 
-    def follow(self, ask: Ask, slot: Slot, pace: Pace, receiver: Receiver) -> int:
+    def follow(
+        self, ask: Ask, slot: Slot, pace: Pace, receiver: Receiver, *, any_runtime: bool = False
+    ) -> int:
         """As `look`, on the newest frame of `slot` again and again; the photo stands for it."""
 
         def begin(engine: Engine, token: Token) -> JobSteps:
-            return engine.follow(ask, slot, token, pace)
+            return engine.follow(ask, slot, token, pace, any_runtime=any_runtime)
 
         return self.compute(LOOK, begin, receiver, live=True)
 

@@ -48,6 +48,7 @@ class Restore(QObject):
         study = panels.study
         study.device = wishes.get("device") or preferences.device
         study.half = preferences.half
+        study.any_runtime = preferences.live_runtime == "automatic"
         seed = wishes.get("seed")
         study.seed = seed if isinstance(seed, int) else preferences.seed
         panels.board.restore_view_state(known.session.canvas)

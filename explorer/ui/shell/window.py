@@ -249,6 +249,7 @@ class Window(QMainWindow):
         self.live.followed.connect(self.actions_.set_live)
         self.live.followed.connect(self.moves.expect)
         self.live.film_shown.connect(self.actions_.set_film)
+        self.live.runtime.named.connect(self.status.name_runtime)
         self.live.previewed.connect(self.presenter.preview)
         self.painted.connect(self.live.painted)
         self.loaded.connect(self.live.recording.recover)
@@ -298,6 +299,7 @@ class Window(QMainWindow):
         computing = (preferences.device, preferences.half, preferences.seed)
         if computing != (before.device, before.half, before.seed):
             self.study.set_device(*computing)
+        self.study.set_runtime(any_runtime=preferences.live_runtime == "automatic")
 
     # -- beginning and end ------------------------------------------------------------------------
 

@@ -51,7 +51,9 @@ class Asking:
         """
         question = choice.question(fresh=fresh)
         if choice.slot is not None:
-            self._bridge.follow(question, choice.slot, choice.pace, self._receiver)
+            self._bridge.follow(
+                question, choice.slot, choice.pace, self._receiver, any_runtime=choice.any_runtime
+            )
         else:
             self._bridge.look(question, self._receiver)
 

@@ -37,6 +37,7 @@ class Choice(QObject):
         params: Of the view.
         beside: The names of the views that are shown beside it.
         pace: The network's input size for frames.
+        any_runtime: Frames are computed by the fastest runtime there is, instead of torch.
 
     Signals:
         params_changed: Parameters were changed by something else than the form.
@@ -67,6 +68,7 @@ class Choice(QObject):
         self.device = "auto"
         self.half = False
         self.pace = Pace()
+        self.any_runtime = False
 
     # -- what there is ----------------------------------------------------------------------------
 

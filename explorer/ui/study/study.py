@@ -280,6 +280,13 @@ class Study(Choice):
             if self.live:
                 self.look()
 
+    def set_runtime(self, *, any_runtime: bool) -> None:
+        """Frames are computed by the fastest runtime there is, or by torch alone."""
+        if any_runtime != self.any_runtime:
+            self.any_runtime = any_runtime
+            if self.live:
+                self.look()
+
     def set_params(self, params: Any) -> None:
         """Takes new parameters and does what their change asks for."""
         before, self.params = self.params, params

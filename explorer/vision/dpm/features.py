@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.errors import ExplorerError
+from explorer.vision.dpm.resizing import resized
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -195,14 +196,3 @@ def scale_count(height: int, width: int, interval: int = INTERVAL) -> int:
     """How many scales a photo of this size has."""
     cells = min(height, width) // CELL
     return int(np.log(cells / LEAST_CELLS) * interval / np.log(2.0) + 1e-6) + 1 if cells else 0
-
-
-def resized(photo: Float32, factor: float) -> Float32:
-    """The photo smaller by `factor`, each pixel the mean over its area."""
-    import cv2
-
-    height, width = photo.shape[:2]
-    size = int(width * factor + 0.5), int(height * factor + 0.5)
-    if size == (width, height):
-        return photo
-    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.float32)

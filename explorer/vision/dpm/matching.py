@@ -28,6 +28,8 @@ FIRST = 1
 
 Cells at the border of a picture are cut off (see `hog`), and those of the root are twice as large.
 """
+SHORT = 5e-8
+"""By how much the stride of sizes falls short for each scale: a width of 160 pixels becomes 159."""
 SUPPRESSED_FROM = 0.5
 """The share of a lower-scoring box that may lie within a higher-scoring one."""
 
@@ -225,8 +227,10 @@ def hypotheses(
     x = (columns - border.across + 1) * stride
     y = (rows - border.down + 1) * stride
     x0, y0, x1, y1 = component.box
-    wide, high = width * stride, height * stride
-    # Whole pixels, as OpenCV has them: whether a box lies half within another depends on it.
+    # Whole pixels, as OpenCV has them: whether a box lies half within another depends on it. Its
+    # strides for sizes are powers of a float32 number, by so much below those of places.
+    less = 1 - SHORT * number[1]
+    wide, high = width * stride * less, height * stride * less
     left, top = np.trunc(x + x0 * wide), np.trunc(y + y0 * high)
     right, bottom = np.trunc(left + (x1 - x0) * wide), np.trunc(top + (y1 - y0) * high)
     boxes = np.stack([left, top, right, bottom], axis=1)

@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     Float64 = NDArray[np.float64]
     UInt8 = NDArray[np.uint8]
 
-AREA = 128
-"""Cells of a window; its sides follow from the proportions of the crops."""
+AREA = 64 * 128
+"""Pixels of a window; its sides follow from the proportions of the crops."""
 LEAST_CELLS, MOST_CELLS = 4, 24
+NEARLY = 0.05
+"""A crop whose sides are off by no more is not resized, which would blur it."""
 SCAN_STEP = 1.2
 """Ratio of one scale to the next while negatives are scanned."""
 SCANNED = 320
@@ -85,9 +87,9 @@ class Shape:
 
 
 def shape_of(aspects: Sequence[float], settings: Settings = PAPER) -> Shape:
-    """A window of about `AREA` cells with the median proportions (width / height)."""
+    """A window of about `AREA` pixels with the median proportions (width / height)."""
     aspect = float(np.median(aspects)) if len(aspects) else 1.0
-    sides = np.array([np.sqrt(AREA / aspect), np.sqrt(AREA * aspect)])
+    sides = np.array([np.sqrt(AREA / aspect), np.sqrt(AREA * aspect)]) / settings.cell
     rows, columns = np.clip(np.round(sides), LEAST_CELLS, MOST_CELLS).astype(int).tolist()
     return Shape(rows, columns, settings)
 
@@ -113,7 +115,7 @@ def fitted(pixels: UInt8, shape: Shape, around: int = 0) -> UInt8:
     small = wanted[0] < pixels.shape[0]
     way = cv2.INTER_AREA if small else cv2.INTER_LINEAR
     found = pixels
-    if wanted != list(pixels.shape[:2]):
+    if any(abs(new / old - 1) > NEARLY for new, old in zip(wanted, pixels.shape, strict=False)):
         found = np.asarray(cv2.resize(pixels, (wanted[1], wanted[0]), interpolation=way), np.uint8)
     for axis, side in ((0, height + 2 * cell), (1, width + 2 * cell)):
         more = side - found.shape[axis]

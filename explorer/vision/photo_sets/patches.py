@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from explorer.networks.network import Network
     from explorer.vision.features.receptive_field import Fields
@@ -30,18 +31,20 @@ class Patch:
     Attributes:
         xyxy: Of the field, in pixels of the photo, within it.
         crop: (h, w, 3) uint8, the photo's own pixels there.
-        picture: (h', w', 3) uint8, the deconvnet's picture of the field in the resolution of the
-            network's input: gray where nothing leads to the activation. None = not computed.
+        inner: (4,) float32 xyxy, the field in pixels of the network's input.
+        values: (1, C, H, W), the network's input.
     """
 
     xyxy: tuple[float, float, float, float]
     crop: UInt8
-    picture: UInt8 | None = None
+    inner: NDArray[np.float32]
+    values: Tensor
 
 
 def field_on_photo(
     network: Network,
     pixels: UInt8,
+    values: Tensor,
     layer: str,
     cell: tuple[int, int],
     known: MutableMapping[Any, Fields],
@@ -51,6 +54,7 @@ def field_on_photo(
     Args:
         network: Any.
         pixels: (H, W, 3) uint8, the photo.
+        values: (1, C, H, W), what the network takes of it.
         layer: The dotted name of a layer.
         cell: Row and column.
         known: The fields of all layers by size of input; what is new is added.
@@ -59,7 +63,6 @@ def field_on_photo(
         ExplorerError: The layer does not run as a module, or has no such cell.
     """
     height, width = pixels.shape[:2]
-    values = network.preprocess(pixels).to(network.device, network.dtype)
     size = tuple(values.shape)
     if size not in known:
         given = values if network.preprocess.batched else [values[0]]
@@ -81,38 +84,45 @@ def patch_of(
     network: Network,
     pixels: UInt8,
     layer: str,
-    channel: int,
     cell: tuple[int, int],
     known: MutableMapping[Any, Fields],
-    *,
-    projected: bool = True,
 ) -> Patch:
-    """The field of one unit on a photo, and its deconvnet picture.
+    """The field of one cell on a photo; see `field_on_photo`.
+
+    Raises:
+        ExplorerError: As `field_on_photo`.
+    """
+    values = network.preprocess(pixels).to(network.device, network.dtype)
+    inner, outer = field_on_photo(network, pixels, values, layer, cell, known)
+    x0, y0, x1, y1 = _whole(outer, pixels.shape[1], pixels.shape[0])
+    box = tuple(float(value) for value in outer)
+    crop = np.ascontiguousarray(pixels[y0:y1, x0:x1])
+    return Patch((box[0], box[1], box[2], box[3]), crop, inner, values)
+
+
+def deconvnet_picture(
+    network: Network, patch: Patch, layer: str, channel: int, cell: tuple[int, int]
+) -> UInt8:
+    """What the deconvnet gives back of one unit, within its field.
 
     Args:
         network: Any.
-        pixels: (H, W, 3) uint8, the photo.
+        patch: Of the cell.
         layer: The dotted name of a layer.
         channel: Of the unit.
         cell: Row and column of the unit.
-        known: See `field_on_photo`.
-        projected: With the deconvnet's picture.
+
+    Returns:
+        (h, w, 3) uint8 in the resolution of the network's input: gray where nothing leads to the
+        activation.
 
     Raises:
-        ExplorerError: As `field_on_photo` and `gradients.projected`.
+        ExplorerError: As `gradients.projected`.
     """
-    inner, outer = field_on_photo(network, pixels, layer, cell, known)
-    x0, y0, x1, y1 = _whole(outer, pixels.shape[1], pixels.shape[0])
-    crop = np.ascontiguousarray(pixels[y0:y1, x0:x1])
-    box = tuple(float(value) for value in outer)
-    xyxy = (box[0], box[1], box[2], box[3])
-    if not projected:
-        return Patch(xyxy, crop)
-    values = network.preprocess(pixels).to(network.device, network.dtype)
     unit = UnitTarget(network.module, layer, channel, cell, network.preprocess.batched)
-    found = gradients.projected(unit, values)[0].float().cpu().numpy()
-    x0, y0, x1, y1 = _whole(inner, found.shape[2], found.shape[1])
-    return Patch(xyxy, crop, signed_picture(found[:, y0:y1, x0:x1]))
+    found = gradients.projected(unit, patch.values)[0].float().cpu().numpy()
+    x0, y0, x1, y1 = _whole(patch.inner, found.shape[2], found.shape[1])
+    return signed_picture(found[:, y0:y1, x0:x1])
 
 
 def _whole(box: NDArray[np.float32], width: int, height: int) -> tuple[int, int, int, int]:

@@ -28,6 +28,9 @@ STRENGTH = 10.0
 
 SCRATCH_SIDE = 32
 SCRATCH_STEPS = 120
+SCRATCH_STATES = 12
+"""That are shown of it, evenly spaced; the steps are a multiple."""
+
 _SCRATCH_BATCH = 32
 
 
@@ -115,7 +118,7 @@ def scratch(
         rows = torch.randperm(len(train), generator=generator)[:_SCRATCH_BATCH]
         _step(network, optimizer, (train[rows] - mean) / std, target[rows], generator)
         schedule.step()
-        if step % 10 == 0 or step == steps:
+        if step % (SCRATCH_STEPS // SCRATCH_STATES) == 0 or step == steps:
             yield Scratch(step, _predicted(network, (test - mean) / std), parameters)
 
 

@@ -144,18 +144,22 @@ def binarized_scores(gradient: UInt8, template: Float32) -> Float32:
     return total.astype(np.float32)
 
 
-def resized_for(pixels: UInt8, window: tuple[float, float]) -> UInt8 | None:
+def resized_for(
+    pixels: UInt8, window: tuple[float, float], larger: float = 1.0
+) -> UInt8 | None:  # fmt: skip
     """The photo with windows of that width and height made 8 x 8; None = it is too small for one.
 
-    The window is in pixels of a photo whose longer side is `SIDE`.
+    The window is in pixels of a photo whose longer side is `SIDE`. One that is up to `larger` times
+    as wide or tall as the photo is made as wide or tall as it.
     """
     import cv2
 
     height, width = pixels.shape[:2]
     scale = SIDE / max(height, width)
     wide, tall = round(width * scale * CELLS / window[0]), round(height * scale * CELLS / window[1])
-    if wide < CELLS or tall < CELLS:
+    if min(wide, tall) * larger < CELLS:
         return None
+    wide, tall = max(wide, CELLS), max(tall, CELLS)
     smaller = wide < width and tall < height
     method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, (wide, tall), interpolation=method), np.uint8)
@@ -172,10 +176,14 @@ def peaks(scores: Float32, most: int = EACH) -> tuple[Int64, Int64]:
 
 
 def windows_of(
-    pixels: UInt8, size: tuple[float, float], template: Float32, most: int = EACH
+    pixels: UInt8,
+    size: tuple[float, float],
+    template: Float32,
+    most: int = EACH,
+    larger: float = 1.0,
 ) -> tuple[Float32, Float32]:
     """The windows of one size with the highest scores: (N, 4) in the photo's pixels, and (N,)."""
-    small = resized_for(pixels, size)
+    small = resized_for(pixels, size, larger)
     if small is None:
         return np.empty((0, 4), np.float32), np.empty(0, np.float32)
     scores = binarized_scores(normed_gradient(small), template)
@@ -196,7 +204,7 @@ def bing(
     for (wide, tall), (slope, offset) in zip(
         known.bing_sizes.tolist(), known.bing_lines.tolist(), strict=True
     ):
-        found, value = windows_of(pixels, (wide, tall), known.bing_filter, each)
+        found, value = windows_of(pixels, (wide, tall), known.bing_filter, each, known.bing_larger)
         boxes.append(found)
         scores.append((slope * value + offset).astype(np.float32))
     every, odds = np.concatenate(boxes), np.concatenate(scores)

@@ -26,6 +26,8 @@ from explorer.vision.proposals.rahtu import rahtu
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from explorer.vision.proposals.tables import Tables
+
     Float32 = NDArray[np.float32]
     UInt8 = NDArray[np.uint8]
 
@@ -75,7 +77,9 @@ class Method:
     looks: bool = True
 
 
-def propose(name: str, pixels: UInt8, most: int, *, seed: int = 0) -> Proposals:
+def propose(
+    name: str, pixels: UInt8, most: int, *, seed: int = 0, known: Tables | None = None
+) -> Proposals:
     """The proposals of one of `METHODS`.
 
     Args:
@@ -83,11 +87,15 @@ def propose(name: str, pixels: UInt8, most: int, *, seed: int = 0) -> Proposals:
         pixels: (H, W, 3) uint8 RGB.
         most: The largest number.
         seed: For the methods that draw random numbers.
+        known: Tables for BING; None = those that ship.
     """
     height, width = pixels.shape[:2]
     start = perf_counter()
     small = np.ascontiguousarray(shrunk(pixels, LARGEST_SIDE))
-    boxes, scores = METHODS[name].make(small, most, seed)
+    found: Found = (
+        bing(small, most, seed, known) if name == BING else METHODS[name].make(small, most, seed)
+    )
+    boxes, scores = found
     scale = np.array([width / small.shape[1], height / small.shape[0]] * 2, np.float32)
     boxes = clip(boxes[:most].astype(np.float32) * scale, (height, width))
     some = areas(boxes) > 0
@@ -106,6 +114,7 @@ def _edge_boxes(pixels: UInt8, most: int, seed: int) -> Found:
     return edge_boxes(gradient_edges(pixels), most)
 
 
+BING = "BING"
 COARSE, RANDOM = "coarse segmentations first", "random: no ranking"
 
 METHODS: dict[str, Method] = {
@@ -113,7 +122,7 @@ METHODS: dict[str, Method] = {
     "selective search (quality)": _selective_search("quality"),
     "selective search (single)": _selective_search("single"),
     "Edge Boxes": Method(_edge_boxes, "score: contours inside the box"),
-    "BING": Method(bing, "score: log odds of its size's line"),
+    BING: Method(bing, "score: log odds of its size's line"),
     "objectness": Method(objectness, "score: log ratio of four cues"),
     "Rahtu": Method(rahtu, "score: weighted sum of four features"),
     "Randomized Prim": Method(randomized_prim, RANDOM),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,8 @@ class Tables:
             bin than another window.
         rahtu_weights: (4,) float32, of the features in the order of `rahtu.FEATURES`.
         prim_weights: (4,) float32, of the three similarities of `prim`, and the offset.
+        bing_larger: Windows with a side up to so many times that of the photo are cut to it; 1 =
+            they are left away.
     """
 
     bing_filter: Float32
@@ -45,10 +47,12 @@ class Tables:
     cue_ratios: Float32
     rahtu_weights: Float32
     prim_weights: Float32
+    bing_larger: float = field(default=1.0, kw_only=True)
 
 
 @lru_cache(maxsize=1)
 def tables() -> Tables:
     """Those that ship."""
     with np.load(resource_path("weights", FILE), allow_pickle=False) as file:
-        return Tables(*(np.asarray(file[each.name], np.float32) for each in fields(Tables)))
+        names = [each.name for each in fields(Tables) if not each.kw_only]
+        return Tables(*(np.asarray(file[name], np.float32) for name in names))

@@ -43,10 +43,12 @@ def test_what_is_chosen_is_told_with_all_the_rest(sheet: PreferencesSheet) -> No
     sheet.compare.setCurrentIndex(sheet.compare.findData("split"))
     sheet.half.click()
     sheet.half.click()
+    sheet.live_runtime.setCurrentIndex(sheet.live_runtime.findData("torch"))
     assert heard == [
         Preferences(seed=42, compare="split"),
         Preferences(seed=42, compare="split", half=True),
         Preferences(seed=42, compare="split"),
+        Preferences(seed=42, compare="split", live_runtime="torch"),
     ]
 
 

@@ -557,3 +557,17 @@ def test_texts_of_one_name_get_smaller_before_they_overlap(canvas: Canvas) -> No
     left = [shown.letters for shown in canvas.items_of_layers if isinstance(shown, TextItem)]
     assert 0.0 in left, "where even the smallest overlap, some give way"
     assert max(left) < 1.0
+
+
+def test_a_number_that_leaves_its_cell_is_smaller_or_not_drawn(canvas: Canvas) -> None:
+    """Its ink is chosen for the color of the cell: outside half a number could be read as one."""
+    show(canvas, plain(), Text("-16.07", (20, 15), plate=False, anchor=(0.5, 0.5), room=10.0))
+    (number,) = [item for item in canvas.items_of_layers if isinstance(item, TextItem)]
+    drawn = {}
+    for scale in (1.0, 6.0, 40.0):
+        canvas.set_viewpoint(Viewpoint(20, 15, scale))
+        grab(canvas)
+        drawn[scale] = number.letters
+    assert drawn[1.0] == 0.0
+    assert drawn[40.0] == 1.0
+    assert 0.0 < drawn[6.0] <= 1.0

@@ -93,7 +93,7 @@ def test_the_key_opens_it_and_a_folder_starts_it(
     assert found.job.title == "classification on " + tmp_path.name
     qtbot.waitUntil(lambda: not window.study.running, timeout=WAIT)
     assert not window.inspector.error.isVisible()
-    assert "top1 80.0%" in window.results.summary
+    assert "top-1 80.0%" in window.results.summary
     assert any("violet" in n for n in window.inspector.notes)
     qtbot.waitUntil(lambda: window.results.tabs.count() > 2, timeout=WAIT)
     photos = window.results.tab("photos")
@@ -152,7 +152,7 @@ def test_data_and_network_that_do_not_fit_are_one_sentence(
     qtbot.waitUntil(window.inspector.error.isVisible, timeout=WAIT)
     assert "has none" in window.inspector.error.message
     window.study.use("classification")
-    qtbot.waitUntil(lambda: "top1" in window.results.summary, timeout=WAIT)
+    qtbot.waitUntil(lambda: "top-1" in window.results.summary, timeout=WAIT)
     assert not window.inspector.error.isVisible()
 
 
@@ -212,7 +212,7 @@ def test_it_goes_on_behind_questions_and_tells_when_it_is_done(
     (card,) = [card for card in window.notices.cards if "Evaluation finished" in card.notice.text]
     card.buttons[0].click()
     assert window.study.job_id == found.job.id
-    assert "top1 100.0%" in window.results.summary
+    assert "top-1 100.0%" in window.results.summary
 
 
 def test_the_next_run_of_the_program_goes_on_with_it(
@@ -257,4 +257,4 @@ def test_a_view_that_is_remembered_starts_nothing_and_takes_up_its_job(
     wanted = job.params(window.study.spec, window.study.params)
     started = window.jobs.start(job.kind, "as if from an earlier run", wanted)
     assert window.study.job_id == started
-    qtbot.waitUntil(lambda: "top1 80.0%" in window.results.summary, timeout=WAIT)
+    qtbot.waitUntil(lambda: "top-1 80.0%" in window.results.summary, timeout=WAIT)

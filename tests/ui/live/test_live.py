@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from explorer.core.settings import Settings
 from explorer.live.capture import Phase
 from explorer.live.pace import Pace
 from explorer.live.source import Lost, SourceSpec
+from explorer.networks.fast.kept import Decision
+from explorer.networks.onnx import packages
 from explorer.ui.live.live_bar import Budget, LiveBar
 from explorer.ui.shell.window import Window
 from tests.live.films import film as write
@@ -336,3 +339,29 @@ def test_a_narrow_line_says_what_matters_most(qtbot: Any) -> None:
     assert "Anchors: 10.0 ms" in bar.budget.toolTip()
     bar.set_budget(None)
     assert bar.budget.text() == ""
+
+
+def test_the_faster_runtime_is_named_and_checked(
+    window: Window, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "has_runtime", lambda: True)
+    monkeypatch.setattr(Decision, "faster", property(lambda decision: decision.torch_seconds > 0))
+    label = window.status.runtime
+    window.study.use("mini-resnet")
+    follow(qtbot, window, Frames())
+    qtbot.waitUntil(lambda: label.text().startswith("ONNX Runtime, "), timeout=SECONDS)
+    assert "in PyTorch" in label.toolTip()
+    window.live.freeze(True)
+    assert label.text() == ""
+    qtbot.waitUntil(
+        lambda: any(text.startswith("Recomputed with PyTorch") for text in window.notices.texts),
+        timeout=SECONDS,
+    )
+    window.live.freeze(False)
+    qtbot.waitUntil(lambda: label.text().startswith("ONNX Runtime, "), timeout=SECONDS)
+    preferences = window.settings.preferences
+    window.apply_preferences(replace(preferences, live_runtime="torch"))
+    qtbot.waitUntil(lambda: label.text() == "", timeout=SECONDS)
+    before = number(window)
+    qtbot.waitUntil(lambda: number(window) > before + 2, timeout=SECONDS)
+    assert label.text() == ""

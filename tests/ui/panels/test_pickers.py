@@ -221,9 +221,9 @@ def test_a_line_names_a_score_rather_than_a_count(networks: NetworkPicker) -> No
     entry = Entry("mini", "Mini", "classification", "embedded", "Ours.", (mini,), 200, 2_600_000)
     networks.set_entries((entry,))
     (card,) = (line for line in lines(networks) if isinstance(line, CardRow))
-    assert card.text == "Classification · top1 0.213 · 2.6 M parameters"
+    assert card.text == "Classification · top-1 0.213 · 2.6 M parameters"
     networks.open()
-    assert networks.panel.facts.text() == "photos 5000 · top1 0.213 · 200 classes"
+    assert networks.panel.facts.text() == "photos 5000 · top-1 0.213 · 200 classes"
 
 
 def test_looking_around_downloads_nothing(networks: NetworkPicker, qtbot: QtBot) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from explorer.core.errors import ExplorerError
 from explorer.core.params import FolderRef
-from explorer.training.data.class_photos import MOST_TEST, SAMPLES, classes_of
+from explorer.training.data.class_photos import MOST_TEST, SAMPLES, classes_of, first
 from explorer.views.inside.transfer_probe.view import VIEW
 from tests.evaluation.sets import filled
 from tests.views.inside.folders import CLASSES, colored, looked, means
@@ -82,3 +82,45 @@ def test_photos_that_cannot_be_read_stay_out(tmp_path: Path) -> None:
     steps, board, _ = looked(VIEW, means(), None, folder, scratch=False)
     assert board.notes
     assert steps[-1].value.train + len(steps[-1].value.tests) == 16
+
+
+def test_a_first_result_comes_before_all_photos_are_read(tmp_path: Path) -> None:
+    folder = colored(tmp_path / "photos", each=12)
+    steps, _, params = looked(VIEW, means(), None, folder, scratch=False)
+    early = next(step for step in steps if step.value.best)
+    assert (len(early.value.tests), early.value.train) == (6, 3), "of 12 and 24"
+    assert (early.value.predicted >= 0).all()
+    assert VIEW.draw(early.value, params).panes[0].title.startswith("6 of 12 test photos, by ")
+    assert VIEW.draw(steps[-1].value, params).panes[0].title.startswith("12 test photos, by ")
+
+
+def test_progress_rises_to_its_end(tmp_path: Path) -> None:
+    folder = colored(tmp_path / "photos", each=4)
+    steps, _, _ = looked(VIEW, means(), None, folder, most=1)
+    done = [step.done for step in steps]
+    assert {step.total for step in steps} == {steps[-1].total}
+    assert done == sorted(done)
+    assert len(set(done)) >= len(done) - 1
+    assert done[-1] == steps[-1].total
+    assert done[-2] == done[-1] - 1, "the work is counted as it was planned"
+
+
+def test_the_best_layer_is_the_last_of_the_best(tmp_path: Path) -> None:
+    folder = colored(tmp_path / "photos", each=6)
+    steps, _, _ = looked(VIEW, means(), None, folder, scratch=False)
+    for step in steps:
+        result = step.value
+        complete = result.best and all(
+            result.count in result.per_count.get(layer, {}) for layer in result.layers
+        )
+        if complete and len(result.tests) == result.planned:
+            accuracy = [result.per_count[layer][result.count] for layer in result.layers]
+            best = len(accuracy) - 1 - int(np.argmax(accuracy[::-1]))
+            assert result.best == result.layers[best]
+
+
+def test_the_first_photos_are_those_of_every_class() -> None:
+    classes = classes_of(None, 3, seed=0)
+    chosen = first(classes.train, 2)
+    assert [example.label for example in chosen] == [k for k in range(SAMPLES) for _ in range(2)]
+    assert all(example in classes.train for example in chosen)

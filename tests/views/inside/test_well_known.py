@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -12,7 +13,7 @@ from torchvision.models import get_model
 from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_320_fpn
 
 from explorer.core.network_info import Task
-from explorer.core.params import resolved
+from explorer.core.params import Point, resolved
 from explorer.engine.scene import Scene
 from explorer.networks.embedded import ARCHITECTURES
 from explorer.networks.network import Network
@@ -87,14 +88,17 @@ def test_the_sums_of_some_layers_are_their_outputs(name: str) -> None:
     tried = dict.fromkeys([*layers[:4], *layers[len(layers) // 2 :][:3], *layers[-3:]])
     if name in ("detector", "lite_ssd"):  # random weights may leave no box for the last layers
         tried = dict.fromkeys(layers[:6])
+    random = np.random.default_rng(0)
     for layer in tried:
-        params = resolved(ARITHMETIC.Params(layer=layer), net.info)
-        (step,) = ARITHMETIC.compute(scene, params)
-        assert ARITHMETIC.data is not None
-        answer = ARITHMETIC.data(step.value, params)
-        near = 1e-5 * max(1.0, abs(step.value.layer.found.values).max())
-        assert abs(answer["total"] - answer["output"]) <= near, layer
-        assert ARITHMETIC.draw(step.value, params).panes
+        anywhere = Point(*(random.random(2) * [80, 60]).tolist())
+        for cell in ({}, {"place": anywhere, "channel": int(random.integers(4))}):
+            params = resolved(ARITHMETIC.Params(layer=layer, **cell), net.info)
+            (step,) = ARITHMETIC.compute(scene, params)
+            assert ARITHMETIC.data is not None
+            answer = ARITHMETIC.data(step.value, params)
+            near = 1e-5 * max(1.0, abs(step.value.layer.found.values).max())
+            assert abs(answer["total"] - answer["output"]) <= near, layer
+            assert ARITHMETIC.draw(step.value, params).panes
     assert hook_count(net.module) == 0
 
 

@@ -124,39 +124,24 @@ def classic():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "name"), [(0, "cat"), (1, "car")])
-def test_the_filters_of_voc_give_the_detections_of_opencv(classic, number, name):
+@pytest.mark.parametrize(
+    ("picture", "name", "count"), [("cat", "cat", 3), ("cat", "car", 14), ("cars", "car", 13)]
+)
+def test_the_filters_of_voc_give_the_detections_of_opencv(classic, picture, name, count):
+    """Of cars.png most pixels lie in even areas, where the last digit of resizing decides."""
     folder, models = classic
     assert len(models) == 20
     xml = folder / "dpm_expected" / "results.xml"
-    corners, scores, labels = expected(xml, "detections12_cat")
-    mine = labels == number
-    found = detect(open_image(folder / "dpm_expected" / "cat.png").pixels, models[name])
-    assert len(found.scores) == mine.sum() == (3, 14)[number]
-    np.testing.assert_allclose(found.scores, scores[mine], atol=1e-2)
-    np.testing.assert_allclose(found.boxes, corners[mine], atol=2.0)
+    corners, scores, labels = expected(xml, f"detections12_{picture}")
+    mine = labels == (0, 1)[name == "car"]
+    found = detect(open_image(folder / "dpm_expected" / f"{picture}.png").pixels, models[name])
+    assert len(found.scores) == mine.sum() == count
+    np.testing.assert_allclose(found.scores, scores[mine], atol=1e-3)
+    np.testing.assert_allclose(found.boxes, corners[mine], atol=1.0)
 
 
 @pytest.mark.slow
-def test_a_picture_of_even_areas_gives_nearly_the_same_detections(classic):
-    """Of cars.png most pixels lie in even areas, which are equal up to rounding after resizing.
-
-    The last digit then decides the orientation of their gradients, and OpenCV's resizing has
-    changed since. Where nothing is resized, the scores agree there as well.
-    """
+def test_there_is_no_cat_among_the_cars(classic):
     folder, models = classic
-    corners, scores, labels = expected(folder / "dpm_expected" / "results.xml", "detections12_cars")
-    assert set(labels) == {1}
     pixels = open_image(folder / "dpm_expected" / "cars.png").pixels
     assert not len(detect(pixels, models["cat"]).scores)
-    found = detect(pixels, models["car"])
-    assert len(found.scores) == len(scores) == 13
-    far = np.abs(found.boxes[:, None] - corners).max(axis=2)
-    near = far.argmin(axis=1)
-    same = far.min(axis=1) <= 2
-    apart = np.abs(found.scores - scores[near])
-    assert (same & (apart < 5e-2)).sum() >= 11  # two of low scores moved by a cell or so
-    assert np.median(apart[same]) < 2e-2
-    whole = np.isin(found.places[:, 1], (0, 10))  # of its own size, and halved
-    assert (same & whole).any()
-    assert (apart[same & whole] < 1e-3).all()

@@ -39,6 +39,8 @@ def test_the_window_has_the_proportions_of_the_crops() -> None:
     assert shape_of([1.0, 1.0, 9.0]) == Shape(11, 11)
     assert shape_of([]) == Shape(11, 11)
     assert shape_of([0.01]) == Shape(24, 4), "within limits"
+    finer = Settings(cell=6, block=3)
+    assert shape_of([0.5], finer) == Shape(21, 11, finer), "126 x 66 pixels"
     assert Shape(16, 8).size == (128, 64)
     assert Shape(16, 8).length == 3780
     assert Shape(6, 4, Settings(block=3, bins=4)).length == 4 * 2 * 36
@@ -65,6 +67,12 @@ def test_a_crop_of_another_size_fills_the_window() -> None:
     picture = fitted(np.full((50, 90, 3), 7, np.uint8), SMALL, 5)
     assert picture.shape == (48, 56, 3)
     assert (picture == 7).all()
+
+
+def test_a_crop_of_nearly_the_size_is_not_blurred() -> None:
+    crop = photo()[:144, :80]
+    found = fitted(crop, Shape(21, 11, Settings(cell=6, block=3)), 8)
+    np.testing.assert_array_equal(found, crop[3:141, 1:79])
 
 
 def test_windows_at_random_are_windows_of_the_photo() -> None:

@@ -5,7 +5,12 @@ import pytest
 
 from explorer.core.errors import ExplorerError
 from explorer.networks.preprocess import Preprocess
-from explorer.vision.photo_sets.patches import field_on_photo, patch_of, signed_picture
+from explorer.vision.photo_sets.patches import (
+    deconvnet_picture,
+    field_on_photo,
+    patch_of,
+    signed_picture,
+)
 from tests.toys import ToyBackbone, make_network, toy_image, toy_network
 
 
@@ -13,40 +18,36 @@ def test_the_crop_is_the_receptive_field_on_the_photo() -> None:
     """`conv1` takes every second pixel, `conv2` three of its cells: fields of 5 x 5 pixels."""
     network = make_network(ToyBackbone(), "features")
     pixels = toy_image(48, 64).pixels
-    patch = patch_of(network, pixels, "conv2", 1, (10, 12), {})
+    patch = patch_of(network, pixels, "conv2", (10, 12), {})
     assert patch.xyxy == (22, 18, 27, 23)
     np.testing.assert_array_equal(patch.crop, pixels[18:23, 22:27])
-    assert patch.picture is not None
-    assert patch.picture.shape == (5, 5, 3)
+    np.testing.assert_array_equal(patch.inner, [22, 18, 27, 23])
+    assert deconvnet_picture(network, patch, "conv2", 1, (10, 12)).shape == (5, 5, 3)
 
 
 def test_a_photo_that_is_resized_and_cropped_has_the_field_at_its_place() -> None:
     network = make_network(ToyBackbone(), "features", preprocess=Preprocess(resize=24, crop=24))
     pixels = toy_image(48, 64).pixels  # half its size, then four columns less on both sides
-    inner, outer = field_on_photo(network, pixels, "conv2", (5, 6), {})
+    inner, outer = field_on_photo(network, pixels, network.preprocess(pixels), "conv2", (5, 6), {})
     np.testing.assert_allclose(inner, [10, 8, 15, 13])
     np.testing.assert_allclose(outer, [2 * (10 + 4), 16, 2 * (15 + 4), 26])
 
 
 def test_fields_of_one_size_are_worked_out_once() -> None:
     network, known = toy_network("detection"), {}
-    first = patch_of(network, toy_image(48, 64).pixels, "backbone.conv1", 0, (2, 3), known)
+    first = patch_of(network, toy_image(48, 64).pixels, "backbone.conv1", (2, 3), known)
     assert len(known) == 1
-    second = patch_of(
-        network, toy_image(48, 64, seed=5).pixels, "backbone.conv1", 0, (2, 3), known,
-        projected=False,
-    )  # fmt: skip
+    second = patch_of(network, toy_image(48, 64, seed=5).pixels, "backbone.conv1", (2, 3), known)
     assert len(known) == 1
     assert first.xyxy == second.xyxy
-    assert second.picture is None
-    patch_of(network, toy_image(60, 64).pixels, "backbone.conv1", 0, (2, 3), known)
+    patch_of(network, toy_image(60, 64).pixels, "backbone.conv1", (2, 3), known)
     assert len(known) == 2
 
 
 def test_a_cell_that_is_not_there_is_a_sentence() -> None:
     network = make_network(ToyBackbone(), "features")
     with pytest.raises(ExplorerError, match="no cell 99, 0"):
-        patch_of(network, toy_image().pixels, "conv2", 0, (99, 0), {})
+        patch_of(network, toy_image().pixels, "conv2", (99, 0), {})
 
 
 def test_nothing_is_gray_and_the_largest_numbers_are_black_or_white() -> None:

@@ -74,9 +74,11 @@ def pane(picked: Chosen, filters: Filters) -> Pane:
                 Boxes(moved, part_colors(count), numbers, width=1.5, selectable=False, name="parts")
             )
         layers += [_name("parts", left + width / 2), _name("costs", right + width / 2)]
-    title = f"Filters: {filters.classes[picked.index]}"
-    if len(filters.classes) > 1:
-        title += f", component {picked.index + 1} of {len(filters.classes)}"
+    name = filters.classes[picked.index]
+    own = [number for number, other in enumerate(filters.classes) if other == name]
+    title = f"Filters: {name}"
+    if len(own) > 1:
+        title += f", {own.index(picked.index) + 1} of {len(own)}"
     return Pane("filters", (total, HEAD + height), tuple(layers), title=title, frame="filters")
 
 

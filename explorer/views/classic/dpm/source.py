@@ -24,10 +24,15 @@ FILE = "dpm.npz"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filters:
-    """Components of one class or several as one model, and the class of each."""
+    """Components of one class or several as one model; of each its class and score threshold."""
 
     model: Model
     classes: tuple[str, ...]
+    thresholds: tuple[float, ...]
+
+    def by_class(self) -> dict[str, float]:
+        """The score threshold of each class."""
+        return dict(zip(self.classes, self.thresholds, strict=True))
 
 
 def filters_of(folder: FolderRef | None, shipped: str, wanted: str) -> Filters:
@@ -59,8 +64,8 @@ def _joined(models: tuple[Model, ...]) -> Filters:
     name = models[0].name if len(models) == 1 else EVERY
     components = tuple(component for model in models for component in model.components)
     classes = tuple(model.name for model in models for _ in model.components)
-    least = min(model.threshold for model in models)
-    return Filters(Model(name, components, least), classes)
+    thresholds = tuple(model.threshold for model in models for _ in model.components)
+    return Filters(Model(name, components, min(thresholds)), classes, thresholds)
 
 
 def opened(path: Path) -> dict[str, Model]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board
 from explorer.core.listing import quantity
-from explorer.core.params import Effect, Pick, Point, param
+from explorer.core.params import Effect, FolderRef, Pick, Point, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, Needs, View
 from explorer.views.classic.hog import charts, panes
@@ -29,6 +30,7 @@ from explorer.views.shared.common import photo_of
 from explorer.views.shared.hog.templates import template_pane, window_pane
 from explorer.vision.hog.detector import best_map, crop, kept, levels, scales_of, windows
 from explorer.vision.hog.features import NORMS, PAPER, Settings, cell_means, describe
+from explorer.vision.hog.files import template_in
 from explorer.vision.hog.template import TEMPLATES
 
 if TYPE_CHECKING:
@@ -71,10 +73,11 @@ score is kept.
 
 **Try it.** Click a cell of the glyphs: its gradients, its histogram and the steps of its block's
 normalization are shown. Click a detection: the row below shows what every cell of the window adds
-to its score, and what it takes from it. The sum of both and the bias are the score. The settings
-of the histograms change the glyphs and the cell; the detector keeps those that it was trained
-with. People must stand upright and be at least 96 pixels high at the largest scale: *Enlarge* finds
-smaller ones.
+to its score, and what it takes from it. The sum of both and the bias are the score. The settings of
+the histograms change the glyphs and the cell; the detector keeps those that it was trained with. A
+template of your own, trained in the view *HOG training*, is opened under *Own template*. People
+must stand upright and be at least 96 pixels high at the largest scale: *Enlarge* finds smaller
+ones.
 
 **Sources.** Dalal and Triggs 2005, *Histograms of Oriented Gradients for Human Detection*, sections
 3 to 6; figure 6 shows the template and a weighted window. The weights of 48 x 96 pixels are those
@@ -90,7 +93,13 @@ class Params:
 
     template: str = param(
         next(iter(TEMPLATES)), "Template", "The linear SVM that scores the windows.",
-        choices=tuple(TEMPLATES), section=DETECTOR,
+        choices=tuple(TEMPLATES), section=DETECTOR, when=lambda params, _: params.trained is None,
+    )  # fmt: skip
+    trained: FolderRef | None = param(
+        None, "Own template",
+        "A template that the view HOG training wrote (Export, its data as npz): the file, or its "
+        "folder. Empty: one of OpenCV's.",
+        section=DETECTOR,
     )  # fmt: skip
     score: float = param(
         0.3, "Score >=", "Windows with a lower score are not shown. The SVM's boundary is at 0.",
@@ -184,8 +193,20 @@ def settings_of(params: Params) -> Settings:
     return Settings(params.cell, params.block, params.bins, params.signed, params.root, norm)
 
 
+def chosen_template(params: Params) -> tuple[str, Template]:
+    """The name for people, and the template.
+
+    Raises:
+        ExplorerError: The file of the user has none.
+    """
+    if params.trained is None:
+        return params.template, TEMPLATES[params.template]()
+    return template_in(Path(params.trained.path))
+
+
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
-    template, settings = TEMPLATES[params.template](), settings_of(params)
+    name, template = chosen_template(params)
+    settings = settings_of(params)
     if settings.cell * settings.block > min(template.size):
         raise ExplorerError(
             f"A block of {settings.block} x {settings.block} cells of {settings.cell} pixels is "
@@ -207,14 +228,14 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         own.insert(0, level.blocks if same else describe(level.picture.pixels, settings))
         if done in (1, len(scales)) or done % 4 == 0:
             yield Step(
-                _result(scene, params, template, settings, found, own, len(scales)),
+                _result(scene, name, template, settings, found, own, len(scales)),
                 done, len(scales), f"{quantity(done, 'scale')} of {len(scales)}",
             )  # fmt: skip
 
 
 def _result(
     scene: Scene,
-    params: Params,
+    name: str,
     template: Template,
     settings: Settings,
     found: list[Level],
@@ -223,7 +244,7 @@ def _result(
 ) -> Result:
     best = best_map(found, template, scene.image.pixels.shape[:2])
     return Result(
-        photo_of(scene), params.template, template, tuple(found), settings, tuple(own),
+        photo_of(scene), name, template, tuple(found), settings, tuple(own),
         windows(found, template, -np.inf), best, len(found), total,
     )  # fmt: skip
 

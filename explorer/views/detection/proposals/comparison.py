@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from explorer.networks.network import Network
     from explorer.vision.detection.detections import Detections
     from explorer.vision.proposals.methods import Proposals
+    from explorer.vision.proposals.tables import Tables
 
 EXTRA = ("SLIC", "k-means boxes", RPN)
 """Measured below the rows of the paper."""
@@ -134,7 +135,13 @@ class _Data:
 
 
 def compared(
-    scene: Scene, detector: Network, folder: FolderRef | None, photos: int, *, repeat: bool
+    scene: Scene,
+    detector: Network,
+    folder: FolderRef | None,
+    photos: int,
+    *,
+    repeat: bool,
+    known: Tables | None = None,
 ) -> Generator[Step[Comparison], None, None]:
     """A step for every method on every photo; what was measured before is not measured again.
 
@@ -144,6 +151,7 @@ def compared(
         folder: A data set, whose photos are measured; None = the open photo.
         photos: At most this many of it.
         repeat: Whether to measure repeatability: five more searches of every method.
+        known: Tables for BING; None = those that ship.
 
     Raises:
         ExplorerError: The detector has no proposals, or the folder no boxes.
@@ -152,27 +160,27 @@ def compared(
         raise ExplorerError(
             f"{detector.info.title} is not a two-stage detector.", "Choose one of the R-CNN family."
         )
-    key = ("proposal table", folder, detector.info.spec)
+    key = ("proposal table", folder, detector.info.spec, known)
     data = scene.memo(key, lambda: _opened(scene, detector, folder))
     chosen = data.photos[:photos] if folder is not None else data.photos
-    known = Comparison((), len(chosen), data.source, detector.info, data.notes)
+    so_far = Comparison((), len(chosen), data.source, detector.info, data.notes)
     done, total = 0, len(chosen) * len(tuple(_work(repeat=repeat)))
-    yield Step(known, done, total, MEASURED[0])
+    yield Step(so_far, done, total, MEASURED[0])
     for number, photo in enumerate(chosen):
         place = f"photo {number + 1} of {len(chosen)}: " if len(chosen) > 1 else ""
-        before = known.samples
+        before = so_far.samples
         inner: Scene | None = None
         for name, part in _work(repeat=repeat):
             done += 1
             if not _lacks(photo.runs.get(name), part):
                 continue
             inner = inner or photo.scene(detector, scene.seed)
-            photo.runs[name] = _with(inner, photo.runs.get(name), name, part)
+            photo.runs[name] = _with(inner, photo.runs.get(name), name, part, known)
             sample = Sample(photo.truth, dict(photo.runs))
-            known = replace(known, samples=(*before, sample), done=done)
-            yield Step(known, done, total, f"{place}{name}, {part}")
-        known = replace(known, samples=(*before, Sample(photo.truth, dict(photo.runs))))
-    yield Step(replace(known, done=total), total, total)
+            so_far = replace(so_far, samples=(*before, sample), done=done)
+            yield Step(so_far, done, total, f"{place}{name}, {part}")
+        so_far = replace(so_far, samples=(*before, Sample(photo.truth, dict(photo.runs))))
+    yield Step(replace(so_far, done=total), total, total)
 
 
 SEARCH, DETECTION = "proposals", "detection"
@@ -197,15 +205,15 @@ def _place(change: str) -> int:
     return tuple(CHANGES).index(change)
 
 
-def _with(scene: Scene, run: Run | None, name: str, part: str) -> Run:
+def _with(scene: Scene, run: Run | None, name: str, part: str, known: Tables | None) -> Run:
     """The run with one part more."""
     if run is None:
-        run = Run(proposals_of(scene, name, MOST))
+        run = Run(proposals_of(scene, name, MOST, known))
     if part == DETECTION:
         found = detect_on(scene.network.module, trace_of(scene), run.found.boxes)
         return replace(run, detections=found)
     if part in CHANGES:
-        score = again(scene, name, part, MIDDLE, MOST).score
+        score = again(scene, name, part, MIDDLE, MOST, known).score
         return replace(run, repeated=(*run.repeated, score))
     return run
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from explorer.core.params import Box, Effect, FolderRef, NetworkRef, Pick, param
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.regions.proposals import ALL_RPN, RPN, methods_of
-from explorer.vision.proposals.methods import METHODS, Proposals
+from explorer.vision.proposals.methods import BING, METHODS, Proposals
 from explorer.vision.race.networks import TWO_STAGE, has_proposals
 
 if TYPE_CHECKING:
@@ -92,6 +92,12 @@ class Params:
         2000, "Max. proposals",
         "How many boxes the method may propose; some methods distribute them differently.",
         low=10, high=10_000, step=10, log=True, advanced=True,
+    )  # fmt: skip
+    bing: FolderRef | None = param(
+        None, "BING tables",
+        "A folder with the tables of OpenCV's BING (ObjNessB2W8MAXBGR). Empty: those that ship, "
+        "which this program fitted.",
+        advanced=True, when=lambda params, _: params.compare == ALL or params.method == BING,
     )  # fmt: skip
     opacity: float = param(
         0.7, "Coverage opacity", "Opacity of the coverage map over the photo.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from explorer.engine.view import Group, View
 from explorer.views.detection.proposals.charts import chosen, plots, tables
 from explorer.views.detection.proposals.comparison import Comparison, compared, figures
 from explorer.views.detection.proposals.params import (
+    ALL,
     BOXES,
     COVERAGE,
     ONE,
@@ -55,6 +57,8 @@ from explorer.vision.detection.recall import (
     first_ranks,
     recall_by_count,
 )
+from explorer.vision.proposals.bing_files import read_bing
+from explorer.vision.proposals.methods import BING
 from explorer.vision.race.networks import has_proposals
 
 if TYPE_CHECKING:
@@ -122,7 +126,8 @@ $$ 1 - \sum_s \frac{\min(|s \, \setminus \, w|, \, |s \, \cap \, w|)}{|w|} $$
   straddling, superpixel boundaries and edges along the sides, and symmetry.
 
 The template, likelihoods and weights of these three and of *Randomized Prim* were fitted by this
-program to photos with boxes, not by the papers' authors.
+program to photos with boxes, not by the papers' authors. BING's own tables can be opened under
+*BING tables*: OpenCV has them with its saliency module (`ObjNessB2W8MAXBGR`).
 
 **Superpixels that are grouped**
 
@@ -155,7 +160,10 @@ proposals?*, section 2 (methods and baselines), table 1 (the published rows), se
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
-    found = proposals_of(scene, params.method, params.most)
+    known = None
+    if params.bing is not None and (params.compare == ALL or params.method == BING):
+        known = read_bing(Path(params.bing.path))
+    found = proposals_of(scene, params.method, params.most, known)
     result = Result(photo_of(scene), params.method, found)
     if params.compare == ONE:
         yield Step(result)
@@ -166,7 +174,9 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         raise ExplorerError(
             f"{detector.info.title} has no trained weights here.", "Choose another detector."
         )
-    steps = compared(scene, detector, params.folder, params.photos, repeat=params.repeat)
+    steps = compared(
+        scene, detector, params.folder, params.photos, repeat=params.repeat, known=known
+    )
     for step in steps:
         yield Step(replace(result, comparison=step.value), step.done, step.total, step.note)
 

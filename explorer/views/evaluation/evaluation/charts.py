@@ -23,6 +23,7 @@ from explorer.core.layers import (
 )
 from explorer.evaluation.keypoints.skeletons import PCK
 from explorer.evaluation.measures import BoxMeasures, LabelMeasures, PixelMeasures, PoseMeasures
+from explorer.evaluation.report import in_words
 from explorer.views.evaluation.evaluation.errors import detectors, impact_plot, number_of
 from explorer.views.shared.common import class_name, color
 
@@ -237,9 +238,10 @@ def plots(report: Report, min_score: float, iou: float, label: int | None) -> tu
         return ()
     (shade,) = class_colors(1)
     bars = tuple((name, value, color(shade)) for value, name in rows[:MOST_BARS])
-    title = f"{key} by class, worst first"
+    words = in_words(key)
+    title = f"{words} by class, worst first"
     title += f" ({MOST_BARS} of {len(rows)})" if len(rows) > MOST_BARS else ""
-    return (Plot("by_class_bars", title, x_label=key, bars=bars, bar_range=(0.0, 1.0)),)
+    return (Plot("by_class_bars", title, x_label=words, bars=bars, bar_range=(0.0, 1.0)),)
 
 
 def _of_keypoints(errors: KeypointErrors | None) -> tuple[Plot, ...]:

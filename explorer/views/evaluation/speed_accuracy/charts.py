@@ -21,6 +21,7 @@ from explorer.core.layers import (
     label_colors,
 )
 from explorer.core.listing import quantity
+from explorer.evaluation.report import in_words
 from explorer.views.evaluation.speed_accuracy.measuring import ACCURACIES
 from explorer.views.shared.common import class_name, color
 from explorer.vision.race.passes import ALL_STAGES
@@ -39,7 +40,7 @@ _UNITS = {
 }  # fmt: skip
 
 WIDTH, HEIGHT = 720.0, 640.0
-LEFT, RIGHT, TOP, BELOW = 72.0, 30.0, 52.0, 72.0
+LEFT, RIGHT, TOP, BELOW = 72.0, 30.0, 52.0, 104.0
 _LINE, _PAPER_POINT = (70, 75, 84), (150, 156, 166)
 _GROUND = np.array([[(30, 33, 38)]], np.uint8)
 TICKS = (1, 2, 5)
@@ -106,7 +107,7 @@ def scatter(networks: Sequence[Measured], axis: str, task: str, *, published: bo
                     tuple(s.words for s in some), name="networks" if own else "published",
                 )
             )  # fmt: skip
-    key = ACCURACIES[task][0]
+    key = in_words(ACCURACIES[task][0])
     meaning = f"{key} [%]; gray: published, mAP on VOC 2007" if published else f"{key} [%]"
     layers += [
         Text(_UNITS[axis], (LEFT + place.width / 2, HEIGHT - 4), size=10.0, plate=False,
@@ -253,6 +254,7 @@ def _stages(networks: Sequence[Measured]) -> list[str]:
 def measured_table(networks: Sequence[Measured], task: str) -> Table:
     """Size, memory, speed and accuracy of every network."""
     keys = ACCURACIES[task]
+    words = [in_words(key) for key in keys]
     rows: list[tuple[str | int | float, ...]] = []
     for one in networks:
         here, card = (
@@ -269,7 +271,7 @@ def measured_table(networks: Sequence[Measured], task: str) -> Table:
         )  # fmt: skip
     columns = (
         "network", "input", "parameters", "GFLOPs", "weights [MB]", "activations [MB]", "all [ms]",
-        "FPS", *keys, "measured on", *(f"{key}, card" for key in keys), "top class here",
+        "FPS", *words, "measured on", *(f"{each}, card" for each in words), "top class here",
     )  # fmt: skip
     return _without_empty(
         Table(

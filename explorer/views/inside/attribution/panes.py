@@ -249,8 +249,8 @@ def _table(result: Result) -> Table:
             (
                 found.method,
                 passes,
-                f"{low:.3g}",
-                f"{high:.3g}",
+                f"{low:.3g}" if known.size else "",
+                f"{high:.3g}" if known.size else "",
                 *areas,
                 _remark(found),
             )

@@ -10,7 +10,7 @@ import numpy as np
 from explorer.core.colormaps import class_colors
 from explorer.core.layers import Boxes, Pane, Picture
 from explorer.views.shared.common import color as plain_color
-from explorer.views.shared.folders.sheet import SHADE, labeled_sheet
+from explorer.views.shared.folders.sheet import SHADE, captions, labeled_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,12 +85,13 @@ def sheet_pane(
         f"concept {number + 1}: {100 * value:.0f}%" if np.isfinite(value) else
         f"concept {number + 1}" for number, value in enumerate(importance)
     )  # fmt: skip
-    layer = Boxes(
-        boxes, colors_of(len(maps)), words, keys=tuple(range(len(maps))), width=3.0,
-        name="concepts",
-    )  # fmt: skip
+    colors = colors_of(len(maps))
+    layer = Boxes(boxes, colors, keys=tuple(range(len(maps))), width=3.0, name="concepts")
+    above = boxes.copy()
+    above[:, 2] = np.minimum(above[:, 0] + 2 * SIDE, boxes[:, 2])
     return Pane(
-        "concepts", sheet.size, (Picture(sheet.rgb, name="sheet"), layer),
+        "concepts", sheet.size,
+        (Picture(sheet.rgb, name="sheet"), layer, captions(above, words, colors)),
         title="Where each is, and its patches", frame="concepts",
     )  # fmt: skip
 

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from explorer.vision.statistics.layers import Distribution, LayerFlow
 
 BINS = 64
+ROWS = 9
+"""That have words, of the histograms."""
+_ROUND = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 CUT = 0.002
 """Of the pooled values at each end that the bins leave out."""
 WHITE, LIGHT = (255, 255, 255), (255, 200, 120)
@@ -170,12 +173,23 @@ def _edges(found: list[Distribution | None], *, log: bool) -> NDArray[np.float64
     low, high = np.quantile(pooled, [CUT, 1 - CUT])
     if high <= low:
         low, high = low - 1.0, high + 1.0
-    return np.linspace(low, high, BINS + 1)
+    return np.linspace(*_whole(float(low), float(high)), BINS + 1)
+
+
+def _whole(low: float, high: float) -> tuple[float, float]:
+    """A little wider, so that the middles of the rows that have words are round numbers."""
+    least = (high - low) / (ROWS - 1)
+    power = 10.0 ** np.floor(np.log10(least))
+    step = power * next(each for each in _ROUND if each * power >= least)
+    middle = step * round((low + high) / 2 / step)
+    return middle - ROWS / 2 * step, middle + ROWS / 2 * step
 
 
 def _axis(edges: NDArray[np.float64], *, log: bool) -> list[str]:
-    """Nine words for the rows, the largest value first; each is the value in its middle."""
-    marks = edges[-1] - (np.arange(9) + 0.5) / 9 * (edges[-1] - edges[0])
+    """Words for the rows, the largest value first; each is the value in its middle."""
+    step = float(edges[-1] - edges[0]) / ROWS
+    top = round(float(edges[-1] + edges[0]) / 2 / step) + ROWS // 2
+    marks = [(top - row) * step for row in range(ROWS)]
     return [f"10^{mark:.1f}" if log else f"{mark:.3g}" for mark in marks]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from explorer.core.colormaps import class_colors
 from explorer.core.layers import Boxes, Lines, Pane, Picture, Points, Text
 from explorer.views.shared.folders.album import SIDE
-from explorer.views.shared.folders.sheet import SHADE, labeled_sheet
+from explorer.views.shared.folders.sheet import SHADE, captions, labeled_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,13 +42,9 @@ def sheet_pane(
     blank = np.full((SIDE, SIDE, 3), 48, np.uint8)
     columns = max(1, round((3 * len(rows)) ** 0.5))  # three times as wide as high
     sheet = labeled_sheet([_padded(thumbnails.get(row, blank)) for row in rows], columns=columns)
-    boxes = Boxes(
-        sheet.xyxy,
-        cluster_colors(labels)[list(rows)] if len(rows) else np.empty((0, 3), np.uint8),
-        tuple(f"{distance:.2f}" for distance in distances),
-        keys=tuple(rows),
-        name="neighbors",
-    )
+    colors = cluster_colors(labels)[list(rows)] if len(rows) else np.empty((0, 3), np.uint8)
+    boxes = Boxes(sheet.xyxy, colors, keys=tuple(rows), name="neighbors")
+    words = captions(sheet.xyxy, [f"{distance:.2f}" for distance in distances], colors)
 
     def readout(x: float, y: float) -> str:
         place = sheet.at(x, y)
@@ -57,7 +53,7 @@ def sheet_pane(
         return f"{names[rows[place]]}: cosine distance {distances[place]:.3f}"
 
     return Pane(
-        "neighbors", sheet.size, (Picture(sheet.rgb, name="sheet"), boxes),
+        "neighbors", sheet.size, (Picture(sheet.rgb, name="sheet"), boxes, words),
         title=title, frame="neighbors", readout=readout,
     )  # fmt: skip
 

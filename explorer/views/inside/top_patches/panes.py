@@ -10,14 +10,13 @@ import numpy as np
 
 from explorer.core.layers import Boxes, Heat, Pane, Picture
 from explorer.views.shared.common import size_of
-from explorer.views.shared.folders.sheet import SHADE, labeled_sheet
+from explorer.views.shared.folders.sheet import SHADE, captions, labeled_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explorer.core.layers import Float32, Layer, UInt8
     from explorer.vision.features.activations import Activation
-    from explorer.vision.photo_sets.patches import Patch
 
 SIDE, _BETWEEN = 112, 4
 ORANGE = (255, 160, 40)
@@ -32,31 +31,39 @@ class TopPatch:
         address: Of the photo.
         value: The activation.
         cell: Row and column.
-        patch: Its receptive field; None until the photo was read.
+        xyxy: Its receptive field in pixels of the photo.
+        crop: (h, w, 3) uint8, the photo's own pixels there; None until the photo was read.
+        picture: (h', w', 3) uint8, what the deconvnet gives back of it; None until it is computed.
         photo: (h, w, 3) uint8, a small version of it.
         size: Width and height of the photo in pixels.
-        problem: Why there is no patch; "" = there is one, or it is on its way.
+        problem: Why there is no crop or no deconvnet picture; "" = there is, or it is on its way.
     """
 
     name: str
     address: str
     value: float
     cell: tuple[int, int]
-    patch: Patch | None = None
+    xyxy: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    crop: UInt8 | None = None
+    picture: UInt8 | None = None
     photo: UInt8 | None = None
     size: tuple[int, int] = (0, 0)
     problem: str = ""
 
     @property
-    def complete(self) -> bool:
-        return self.patch is not None or bool(self.problem)
+    def read(self) -> bool:
+        return self.crop is not None or bool(self.problem)
+
+    @property
+    def projected(self) -> bool:
+        return self.picture is not None or bool(self.problem)
 
     @property
     def words(self) -> str:
         """The size of its field on the photo: "57 x 61"."""
-        if self.patch is None:
+        if self.crop is None:
             return ""
-        x0, y0, x1, y1 = self.patch.xyxy
+        x0, y0, x1, y1 = self.xyxy
         return f"{x1 - x0:.0f} x {y1 - y0:.0f}"
 
 
@@ -88,23 +95,15 @@ def _box(xyxy: Float32) -> Boxes:
     )  # fmt: skip
 
 
-def sheet_pane(patches: Sequence[TopPatch], title: str) -> Pane:
-    """Each patch, with its deconvnet picture at its right where there is one; the value below."""
-    projected = any(
-        patch.patch is not None and patch.patch.picture is not None for patch in patches
-    )
-    pairs = [_pair(patch, both=projected) for patch in patches]
+def sheet_pane(patches: Sequence[TopPatch], title: str, *, both: bool) -> Pane:
+    """Each patch, the value above it, with its deconvnet picture at its right if `both`."""
+    pairs = [_pair(patch, both=both) for patch in patches]
     count = len(pairs)
-    columns = max(1, round((count * (1.6 if projected else 3)) ** 0.5))
+    columns = max(1, round((count * (1.6 if both else 3)) ** 0.5))
     sheet = labeled_sheet(pairs, columns=columns)
-    layer = Boxes(
-        sheet.xyxy,
-        np.full((count, 3), 150, np.uint8),
-        tuple(f"{patch.value:.3g}" for patch in patches),
-        keys=tuple(range(count)),
-        width=1.0,
-        name="patches",
-    )
+    gray = np.full((count, 3), 150, np.uint8)
+    layer = Boxes(sheet.xyxy, gray, keys=tuple(range(count)), width=1.0, name="patches")
+    values = captions(sheet.xyxy, [f"{patch.value:.3g}" for patch in patches], gray)
 
     def readout(x: float, y: float) -> str:
         place = sheet.at(x, y)
@@ -115,7 +114,7 @@ def sheet_pane(patches: Sequence[TopPatch], title: str) -> Pane:
         return f"{patch.name}, row {row}, column {column}: {patch.value:.5g}"
 
     return Pane(
-        "patches", sheet.size, (Picture(sheet.rgb, name="sheet"), layer),
+        "patches", sheet.size, (Picture(sheet.rgb, name="sheet"), layer, values),
         title=title, frame="patches", readout=readout,
     )  # fmt: skip
 
@@ -124,11 +123,12 @@ def _pair(patch: TopPatch, *, both: bool) -> UInt8:
     """(SIDE, w, 3): the crop, and the deconvnet's picture where `both` are shown."""
     width = 2 * SIDE + _BETWEEN if both else SIDE
     tile = np.full((SIDE, width, 3), SHADE + 8, np.uint8)
-    if patch.patch is not None:
-        tile[:, :SIDE] = _square(patch.patch.crop)
-        if both and patch.patch.picture is not None:
-            tile[:, SIDE + _BETWEEN :] = _square(patch.patch.picture)
-            tile[:, SIDE : SIDE + _BETWEEN] = SHADE
+    if patch.crop is not None:
+        tile[:, :SIDE] = _square(patch.crop)
+    if both and patch.picture is not None:
+        tile[:, SIDE + _BETWEEN :] = _square(patch.picture)
+    if both:
+        tile[:, SIDE : SIDE + _BETWEEN] = SHADE
     return tile
 
 
@@ -146,13 +146,13 @@ def _square(picture: UInt8) -> UInt8:
 
 def source_pane(patch: TopPatch, number: int) -> Pane:
     """The whole photo of a patch with the field on it."""
-    assert patch.photo is not None and patch.patch is not None  # noqa: PT018
+    assert patch.photo is not None
     width, height = patch.size
     picture = Picture(
         patch.photo, extent=(0.0, 0.0, float(width), float(height)), smooth=True, name="source"
     )
     return Pane(
         "source", (float(width), float(height)),
-        (picture, _box(np.array(patch.patch.xyxy, np.float32))),
+        (picture, _box(np.array(patch.xyxy, np.float32))),
         title=f"Photo of patch {number + 1}", frame=f"source {patch.address}",
     )  # fmt: skip

@@ -19,6 +19,7 @@ from explorer.engine.stages import activation_of, fields_of
 from explorer.engine.view import Group, View
 from explorer.views.inside.top_patches import panes
 from explorer.views.inside.top_patches.panes import TopPatch
+from explorer.views.inside.top_patches.shipped import shipped_rows
 from explorer.views.shared.common import default_layer, photo_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.folders.album import file_of, open_member, small
@@ -28,7 +29,7 @@ from explorer.views.shared.folders.layers import (
     activation_functions,
     layers_or_automatic,
 )
-from explorer.vision.photo_sets.patches import field_on_photo, patch_of
+from explorer.vision.photo_sets.patches import deconvnet_picture, field_on_photo, patch_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from explorer.engine.scene import Scene
     from explorer.views.shared.folders.indexing import FolderIndex
     from explorer.vision.features.activations import Activation
+    from explorer.vision.photo_sets.patches import Patch
 
 EXPLANATION = r"""
 What does a unit of the network respond to? One look at the photos that excite it most tells more
@@ -147,13 +149,17 @@ class Result:
     own_field: Float32
     total: int
     failed: int
+    deconvnet: bool
     notes: tuple[str, ...] = ()
     cache: DrawCache = field(default_factory=DrawCache)
 
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     layer = _automatic(scene) if params.layer in ("", AUTOMATIC) else params.layer
-    index = index_of(scene.network, params.folder, layer, PEAKS)
+    index = index_of(
+        scene.network, params.folder, layer, PEAKS,
+        lambda: shipped_rows(scene.network, layer) if params.folder is None else {},
+    )  # fmt: skip
     looked = _Looked(scene, params, index, layer)
     began, due = time.monotonic(), _REFRESH
     for state in index.fill(params.folder):
@@ -162,13 +168,16 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
             looked.best()
         elif time.monotonic() - began >= due:
             looked.best()
-            looked.complete()
+            looked.read()
             due = 2 * (time.monotonic() - began)  # ever more seldom: photos are to be searched
         yield Step(looked.result(), state.done, state.total, note)
-    while waiting := looked.waiting:
-        looked.complete(1)
-        done = len(looked.found) - waiting + 1
-        yield Step(looked.result(), done, len(looked.found), "patches")
+    total = len(looked.found)
+    while waiting := looked.unread:
+        looked.read(1)
+        yield Step(looked.result(), total - waiting + 1, total, "patches")
+    while params.deconvnet and (waiting := looked.unprojected):
+        looked.project()
+        yield Step(looked.result(), total - waiting + 1, total, "deconvnet")
 
 
 def _automatic(scene: Scene) -> str:
@@ -203,6 +212,7 @@ class _Looked:
         self._fields: dict[Any, Any] = index.made.setdefault("fields", {})
         self._fields.setdefault(tuple(scene.input().shape), fields_of(scene))
         self._known: dict[tuple[str, int], TopPatch] = {}
+        self._patches: dict[tuple[str, tuple[int, int]], Patch] = {}
         self._boxes: dict[int, Float32] = {}
         self._channel = 0
         self._unusual: tuple[tuple[int, float, float, int], ...] = ()
@@ -211,9 +221,14 @@ class _Looked:
         self.found: tuple[TopPatch, ...] = ()
 
     @property
-    def waiting(self) -> int:
+    def unread(self) -> int:
         """Patches whose photos were not read."""
-        return sum(not patch.complete for patch in self.found)
+        return sum(not patch.read for patch in self.found)
+
+    @property
+    def unprojected(self) -> int:
+        """Patches without a deconvnet picture."""
+        return sum(not patch.projected for patch in self.found)
 
     def best(self) -> None:
         """Finds the strongest patches among the photos so far."""
@@ -228,27 +243,34 @@ class _Looked:
         order = order[self._peaks[order] > 0] if (self._peaks > 0).any() else order
         self.found = tuple(self._patch(entries[row]) for row in order.tolist())
 
-    def complete(self, most: int = _MOST_PATCHES) -> None:
+    def read(self, most: int = _MOST_PATCHES) -> None:
         """Reads the photos of patches, at most so many."""
-        done = list(self.found)
-        waiting = [number for number, patch in enumerate(done) if not patch.complete]
+        waiting = [number for number, patch in enumerate(self.found) if not patch.read]
         for number in waiting[:most]:
-            patch = done[number]
-            done[number] = self._known[patch.address, self._channel] = self._read(patch)
-        self.found = tuple(done)
+            self._replace(number, self._read(self.found[number]))
+
+    def project(self) -> None:
+        """Computes the deconvnet picture of the strongest patch that has none."""
+        number = next(at for at, patch in enumerate(self.found) if not patch.projected)
+        self._replace(number, self._projected(self.found[number]))
+
+    def _replace(self, number: int, patch: TopPatch) -> None:
+        self._known[patch.address, self._channel] = patch
+        self.found = (*self.found[:number], patch, *self.found[number + 1 :])
 
     def result(self) -> Result:
         scene, state = self._scene, self._index.state
         if self._channel not in self._boxes:
             cell = divmod(int(self._cells[self._channel]), self._grid[1])
             _, box = field_on_photo(
-                scene.network, scene.image.pixels, self._layer, cell, self._fields
+                scene.network, scene.image.pixels, scene.input(), self._layer, cell, self._fields
             )
             self._boxes[self._channel] = box
         return Result(
             photo_of(scene), self._layer, self._channel, self._index.source, self._peaks,
             self.found, self._unusual, self._activation, float(self._peak[self._channel]),
-            self._boxes[self._channel], state.total, len(state.failures), self._index.notes(),
+            self._boxes[self._channel], state.total, len(state.failures),
+            self._params.deconvnet, self._index.notes(),
         )  # fmt: skip
 
     def _own_channel(self) -> int:
@@ -294,24 +316,35 @@ class _Looked:
         return known or TopPatch(entry.name, entry.address, value, cell)
 
     def _read(self, patch: TopPatch) -> TopPatch:
-        network = self._scene.network
         try:
             pixels = open_member(Photo(patch.name, patch.address)).pixels
-            found = patch_of(
-                network, pixels, self._layer, self._channel, patch.cell, self._fields,
-                projected=self._params.deconvnet,
-            )  # fmt: skip
+            found = patch_of(self._scene.network, pixels, self._layer, patch.cell, self._fields)
         except ExplorerError as error:
             return replace(patch, problem=error.message)
+        self._patches[patch.address, patch.cell] = found
         height, width = pixels.shape[:2]
-        return replace(patch, patch=found, photo=small(pixels, 320), size=(width, height))
+        return replace(
+            patch, xyxy=found.xyxy, crop=found.crop, photo=small(pixels, 320), size=(width, height)
+        )
+
+    def _projected(self, patch: TopPatch) -> TopPatch:
+        found = self._patches[patch.address, patch.cell]
+        try:
+            picture = deconvnet_picture(
+                self._scene.network, found, self._layer, self._channel, patch.cell
+            )
+        except ExplorerError as error:
+            return replace(patch, problem=error.message)
+        return replace(patch, picture=picture)
 
 
 def draw(result: Result, params: Params) -> Board:
     chosen = 0 if params.chosen is None else params.chosen
     title = f"Top patches of channel {result.channel}"
     shown = [
-        result.cache.get("sheet", lambda: panes.sheet_pane(result.patches, title)),
+        result.cache.get(
+            "sheet", lambda: panes.sheet_pane(result.patches, title, both=result.deconvnet)
+        ),
         panes.photo_pane(
             result.photo, result.activation, result.channel, result.own_field, params.opacity
         ),
@@ -331,8 +364,8 @@ def _curve(result: Result) -> Plot:
     rank = np.arange(1.0, len(result.peaks) + 1)
     values = np.sort(result.peaks)[::-1].astype(np.float64)
     return Plot(
-        "peaks", f"Largest activation of channel {result.channel} in every photo",
-        "photos, the strongest first", "activation", curves=(Curve(rank, values),),
+        "peaks", f"Channel {result.channel} in every photo",
+        "photos, the strongest first", "largest activation", curves=(Curve(rank, values),),
         marker=float(min(_rank_of(result), len(rank))), whole_x=True,
     )  # fmt: skip
 

@@ -13,7 +13,13 @@ from explorer.core.errors import ExplorerError
 from explorer.core.listing import quantity
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.folders.album import small
-from explorer.vision.photo_sets.probe import SCRATCH_SIDE, drawn, linear_predictions, scratch
+from explorer.vision.photo_sets.probe import (
+    SCRATCH_SIDE,
+    SCRATCH_STATES,
+    drawn,
+    linear_predictions,
+    scratch,
+)
 from explorer.vision.photo_sets.stages import pooled_features
 
 if TYPE_CHECKING:
@@ -31,17 +37,16 @@ _DRAWS = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """Accuracies in [0, 1], of `tests` test photos.
+    """Accuracies in [0, 1], of `tests` so far, out of `planned` test photos.
 
-    `per_layer` are those of every layer with the most photos so far, `per_count` for each method
-    the accuracies over photos per class. `predicted` (M,) are the classes of the test photos by the
-    best layer, -1 = not yet.
+    `per_count` are for each layer, and for `SCRATCH`, the accuracies by photos per class; `count`
+    are those of the last round, `best` is the best layer of the last complete one. `predicted` (M,)
+    are the classes of the test photos by the best layer, -1 = not yet.
     """
 
     names: tuple[str, ...]
     source: str
     layers: tuple[str, ...]
-    per_layer: Mapping[str, float]
     per_count: Mapping[str, Mapping[int, float]]
     best: str
     count: int
@@ -49,7 +54,8 @@ class Result:
     labels: NDArray[np.int64]
     predicted: NDArray[np.int64]
     train: int
-    scratch_parameters: int = 0
+    scratch_parameters: int
+    planned: int
     notes: tuple[str, ...] = ()
     cache: DrawCache = field(default_factory=DrawCache)
 
@@ -58,7 +64,12 @@ SCRATCH = "from scratch"
 
 
 class Run:
-    """What is known so far."""
+    """What is known so far.
+
+    Attributes:
+        work: Photos that were tried, layers that were probed and states of the training: each takes
+            about as long as another.
+    """
 
     def __init__(self, scene: Scene, classes: Classes, layers: Sequence[str]) -> None:
         self._network, self._seed, self._classes = scene.network, scene.seed, classes
@@ -67,33 +78,33 @@ class Run:
         self._pictures: dict[int, UInt8] = {}
         self._tests: list[Example] = []
         self._problems: list[str] = []
-        self._per_layer: dict[str, float] = {}
         self._per_count: dict[str, dict[int, float]] = {}
         self._best, self._count, self._parameters = "", 0, 0
         self._predicted: dict[int, int] = {}
+        self._tried: set[int] = set()
+        self.work = 0
 
-    def first(self, count: int) -> list[Example]:
-        """The first photos of every class."""
-        met: dict[int, int] = {}
-        found = []
-        for example in self._classes.train:
-            met[example.label] = met.get(example.label, 0) + 1
-            if met[example.label] <= count:
-                found.append(example)
-        return found
+    def total(self, counts: Sequence[int], *, scratch: bool) -> int:
+        """Of `work`, once everything is done."""
+        classes = self._classes
+        photos = len(classes.train) + len(classes.test)
+        probes = len(self._layers) * (len(counts) + 1)
+        return photos + probes + (SCRATCH_STATES * len(counts) if scratch else 0)
 
     def read(
         self, examples: Sequence[Example], *, test: bool = False
-    ) -> Generator[int, None, None]:
-        """Computes the features of photos that are not known; those that cannot be read stay out.
+    ) -> Generator[None, None, None]:
+        """Computes the features of photos that were not tried; those that cannot be read stay out.
 
         Yields:
-            How many are known after every batch.
+            After every batch.
         """
-        waiting = [each for each in examples if id(each) not in self._known]
+        waiting = [each for each in examples if id(each) not in self._tried]
         batched = self._network.preprocess.batched
         group: list[tuple[Example, Any]] = []
         for number, example in enumerate(waiting):
+            self._tried.add(id(example))
+            self.work += 1
             try:
                 pixels = example.load()
             except ExplorerError as error:
@@ -110,7 +121,7 @@ class Run:
             if len(group) == (_BATCH if batched else 1) or number + 1 == len(waiting):
                 self._features(group)
                 group = []
-                yield len(self._known)
+                yield
         if group:
             self._features(group)
 
@@ -127,15 +138,21 @@ class Run:
         train = [each for each in self._classes.train if id(each) in self._known]
         return train, np.array([each.label for each in train], np.int64)
 
+    @property
+    def ready(self) -> bool:
+        """There are photos of two classes to train on, and some to test on."""
+        return bool(self._tests) and len(np.unique(self._readable()[1])) > 1
+
     def probe(self, count: int) -> Generator[None, None, None]:
         """Accuracies with so many photos of each class, layer by layer."""
         train, labels = self._readable()
-        if len(np.unique(labels)) < 2 or not self._tests:
+        if not self.ready:
             raise ExplorerError(
                 "Too few photos of the folder can be read.", "Choose another folder."
             )
         truth = self._labels()
-        self._count = count
+        found: dict[str, NDArray[np.int64]] = {}
+        at_once, self._count = not self._best, count
         for layer in self._layers:
             features, tests = self._of(train, layer), self._of(self._tests, layer)
             hits, guesses = [], truth
@@ -143,14 +160,21 @@ class Run:
                 rows = drawn(labels, count, np.random.default_rng((self._seed, draw)))
                 guesses = linear_predictions(features[rows], labels[rows], tests)
                 hits.append(float((guesses == truth).mean()))
-            self._per_layer[layer] = float(np.mean(hits))
-            self._per_count.setdefault(layer, {})[count] = self._per_layer[layer]
-            if not self._best or self._per_layer[layer] >= self._per_layer.get(self._best, 0.0):
-                self._best = layer
-                self._predicted = {
-                    id(each): int(guess) for each, guess in zip(self._tests, guesses, strict=True)
-                }
+            found[layer] = guesses
+            self._per_count.setdefault(layer, {})[count] = float(np.mean(hits))
+            self.work += 1
+            if at_once or len(found) == len(self._layers):
+                self._choose(found)
             yield
+
+    def _choose(self, found: Mapping[str, NDArray[np.int64]]) -> None:
+        """The best layer of a round, the last one of equals, and what it predicts."""
+        accuracy = {layer: self._per_count[layer][self._count] for layer in found}
+        self._best = max(reversed(list(found)), key=accuracy.__getitem__)
+        self._predicted = {
+            id(each): int(guess)
+            for each, guess in zip(self._tests, found[self._best].tolist(), strict=True)
+        }
 
     def _labels(self) -> NDArray[np.int64]:
         return np.array([each.label for each in self._tests], np.int64)
@@ -165,6 +189,7 @@ class Run:
             accuracy = float((state.predictions == self._labels()).mean())
             self._per_count.setdefault(SCRATCH, {})[count] = accuracy
             self._parameters = state.parameters
+            self.work += 1
             yield
 
     def result(self) -> Result:
@@ -173,11 +198,11 @@ class Run:
         if len(self._problems) > 1:
             notes = [f"{notes[0]} {quantity(len(self._problems) - 1, 'more photo')} not read."]
         return Result(
-            self._classes.names, self._classes.source, self._layers, dict(self._per_layer),
+            self._classes.names, self._classes.source, self._layers,
             {name: dict(values) for name, values in self._per_count.items()}, self._best,
             self._count, tuple(self._pictures[id(each)] for each in self._tests), self._labels(),
             np.array(predicted, np.int64), len(self._readable()[0]), self._parameters,
-            tuple(notes),
+            len(self._classes.test), tuple(notes),
         )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from explorer.core.listing import quantity
 from explorer.core.params import Effect, FolderRef, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, Needs, View
-from explorer.training.data.class_photos import classes_of
+from explorer.training.data.class_photos import classes_of, first
 from explorer.views.inside.transfer_probe.run import SCRATCH, Run
 from explorer.views.shared.folders.answers import (
     BLUE,
@@ -67,6 +67,9 @@ sections 5.2 and 5.3 (accuracy over photos per class, against training from scra
 Yosinski et al. 2014, *How transferable are features in deep neural networks?*
 """
 
+_FIRST_TESTS = 2
+"""Test photos of each class with which the accuracy is measured at first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Params:
@@ -96,22 +99,32 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     classes = classes_of(params.folder, params.most, scene.seed)
     run = Run(scene, classes, layers)
     counts = counts_per_class(classes.fewest)
-    total = len(classes.train) + len(classes.test)
-    for done in run.read(classes.test, test=True):
-        yield Step(run.result(), done, total, "features of the test photos")
-    for number, count in enumerate(counts):
-        last = number + 1 == len(counts)
-        more = classes.train if last else run.first(count)
-        for done in run.read(more):
-            yield Step(run.result(), done, total, "features")
+    total = run.total(counts, scratch=params.scratch)
+
+    def step(note: str) -> Step[Result]:
+        return Step(run.result(), min(run.work, total - 1), total, note)
+
+    # One photo per class is enough for a first result on a few test photos.
+    for _ in run.read(first(classes.test, _FIRST_TESTS), test=True):
+        yield step("first test photos")
+    for _ in run.read(first(classes.train, counts[0])):
+        yield step("first photos")
+    if run.ready:
+        for _ in run.probe(counts[0]):
+            yield step("a first result")
+    for _ in run.read(classes.test, test=True):
+        yield step("test photos")
+    for count in counts:
+        more = classes.train if count == counts[-1] else first(classes.train, count)
+        for _ in run.read(more):
+            yield step("training photos")
         for _ in run.probe(count):
-            yield Step(run.result(), number, len(counts), f"{quantity(count, 'photo')} per class")
+            yield step(f"{quantity(count, 'photo')} per class")
     if params.scratch:
         for count in counts:
             for _ in run.from_scratch(count):
-                note = f"from scratch, {quantity(count, 'photo')} per class"
-                yield Step(run.result(), counts.index(count), len(counts), note)
-    yield Step(run.result(), 1, 1)
+                yield step(f"from scratch, {quantity(count, 'photo')} per class")
+    yield Step(run.result(), total, total)
 
 
 def draw(result: Result, params: Params) -> Board:
@@ -119,19 +132,19 @@ def draw(result: Result, params: Params) -> Board:
     if params.chosen is not None and params.chosen < len(result.tests):
         panes.append(_photo_pane(result, params.chosen))
     plots = []
-    if result.per_layer:
+    if result.best:
         plots = [_layers_plot(result), _counts_plot(result)]
     return Board(
         tuple(panes),
         plots=tuple(plots),
-        tables=(_table(result),) if result.per_layer else (),
+        tables=(_table(result),) if result.best else (),
         summary=_summary(result),
         notes=result.notes,
     )
 
 
 def _tests_pane(result: Result) -> Pane:
-    title = f"{quantity(len(result.tests), 'test photo')}"
+    title = _tests_words(result)
     if result.best:
         title += f", by {result.best}"
     return answers_pane(_answers(result), title)
@@ -139,6 +152,14 @@ def _tests_pane(result: Result) -> Pane:
 
 def _answers(result: Result) -> Answers:
     return Answers(result.tests, result.labels, result.predicted, result.names)
+
+
+def _tests_words(result: Result) -> str:
+    """How many test photos there are, while they are read: of how many."""
+    count, planned = len(result.tests), result.planned
+    return (
+        quantity(count, "test photo") if count == planned else f"{count} of {planned} test photos"
+    )
 
 
 def _photo_pane(result: Result, row: int) -> Pane:
@@ -151,7 +172,7 @@ def _photo_pane(result: Result, row: int) -> Pane:
 
 
 def _layers_plot(result: Result) -> Plot:
-    shown = [layer for layer in result.layers if layer in result.per_layer]
+    shown = [layer for layer in result.layers if layer in result.per_count]
     x = np.arange(1.0, len(shown) + 1)
     curves = []
     few = min(min(result.per_count[layer]) for layer in shown)
@@ -212,8 +233,11 @@ def _summary(result: Result) -> str:
     words = f"{quantity(len(result.names), 'class', 'classes')} of {result.source}"
     if not result.best:
         return words
-    best = result.per_layer[result.best]
-    words += f" · {result.best}: {100 * best:.1f}% with {quantity(result.count, 'photo')} per class"
+    of_best = result.per_count[result.best]
+    most = max(of_best)
+    words += (
+        f" · {result.best}: {100 * of_best[most]:.1f}% with {quantity(most, 'photo')} per class"
+    )
     values = result.per_count.get(SCRATCH, {})
     if result.count in values:
         words += f" · from scratch {100 * values[result.count]:.1f}%"

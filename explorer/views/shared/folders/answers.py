@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from explorer.core.layers import Boxes, Pane, Picture
-from explorer.views.shared.folders.sheet import Sheet, labeled_sheet
+from explorer.views.shared.folders.sheet import Sheet, captions, labeled_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping, Sequence
@@ -82,18 +82,18 @@ def answers_pane(
         right = found == int(answers.labels[row])
         colors.append(GRAY if found < 0 else GREEN if right else RED)
         words.append("" if right or found < 0 else answers.names[found])
-    layer = Boxes(
-        sheet.xyxy, np.array(colors, np.uint8).reshape(-1, 3), tuple(words), keys=tuple(order),
-        width=3.0, name="tests",
-    )  # fmt: skip
+    tints = np.array(colors, np.uint8).reshape(-1, 3)
+    layer = Boxes(sheet.xyxy, tints, keys=tuple(order), width=3.0, name="tests")
 
     def readout(x: float, y: float) -> str:
         place = sheet.at(x, y)
         return "" if place is None else answers.words(order[place])
 
     return Pane(
-        "tests", sheet.size, (Picture(sheet.rgb, name="sheet"), layer, *more(sheet, order)),
-        title=title, frame="tests", readout=readout,
+        "tests", sheet.size, (
+            Picture(sheet.rgb, name="sheet"), layer, captions(sheet.xyxy, words, tints),
+            *more(sheet, order),
+        ), title=title, frame="tests", readout=readout,
     )  # fmt: skip
 
 

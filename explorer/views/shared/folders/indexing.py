@@ -17,8 +17,9 @@ from explorer.views.shared.common import default_layer
 from explorer.views.shared.folders.album import album_of, open_member
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
+    from explorer.batch.index.store import Entry, Key
     from explorer.core.layers import UInt8
     from explorer.core.network_info import NetworkInfo
     from explorer.core.values import FolderRef
@@ -116,15 +117,28 @@ class FolderIndex:
         yield from filled(self.job, album.photos, DiskCache(), album.place)
 
 
-def index_of(network: Network, folder: FolderRef | None, layer: str, kind: str) -> FolderIndex:
+def index_of(
+    network: Network,
+    folder: FolderRef | None,
+    layer: str,
+    kind: str,
+    known: Callable[[], Mapping[Key, Entry]] = dict,
+) -> FolderIndex:
     """The index that the network remembers, or a new one that is empty yet.
+
+    Args:
+        network: Computes it.
+        folder: None = the samples.
+        layer: One of the words of `feature_layers`.
+        kind: One of `store.KINDS`.
+        known: Gives rows of photos that need not be computed.
 
     Raises:
         ExplorerError: The network has no such layer.
     """
     features = features_of(network, layer)
     key = ("folder index", None if folder is None else folder.path, features.title, kind)
-    return network.memo(key, lambda: FolderIndex(Index(features, kind, open_member)))
+    return network.memo(key, lambda: FolderIndex(Index(features, kind, open_member, known())))
 
 
 def beside(work: Callable[[], T]) -> Generator[None, None, T]:

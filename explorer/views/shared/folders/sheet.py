@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from explorer.core.layers import Boxes
 from explorer.vision.features.mosaics import Tiling, picture_sheet
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 SHADE = 32
 """The gray between the pictures."""
+
+_HIGH, _ABOVE, _LETTERS = 25.0, 3.0, 18.0
+"""Of a caption: its height, what lies between it and its picture, and its letters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,3 +69,21 @@ def labeled_sheet(pictures: Sequence[UInt8], *, columns: int, gap: int = 12) -> 
     xyxy[:, 2] = xyxy[:, 0] + width
     xyxy[:, 3] = xyxy[:, 1] + height
     return Sheet(sheet, xyxy, tiling)
+
+
+def captions(xyxy: Float32, words: Sequence[str], colors: UInt8) -> Boxes:
+    """Words in the room above pictures: they grow with the sheet and never cover a picture.
+
+    Args:
+        xyxy: (N, 4) of the pictures, or as wide as their words may be.
+        words: N; where there are none, nothing is drawn.
+        colors: (N, 3) uint8 under the words.
+    """
+    rows = [row for row, word in enumerate(words) if word]
+    boxes = xyxy[rows].copy()
+    boxes[:, 3] = boxes[:, 1] - _ABOVE
+    boxes[:, 1] = boxes[:, 3] - _HIGH
+    return Boxes(
+        boxes, colors[rows], tuple(words[row] for row in rows), width=1.0, fill=1.0,
+        letters=_LETTERS, selectable=False, name="captions",
+    )  # fmt: skip

@@ -94,7 +94,7 @@ def layers_of(
             scale.word(float(values[row, column])),
             (CELL * (left + column + 0.5), CELL * (top + row + 0.5)),
             color=scale.ink(float(values[row, column])), size=size, plate=False, anchor=(0.5, 0.5),
-            name=f"{name}number {row} {column}",
+            name=f"{name}number {row} {column}", room=CELL,
         )
         for row, column in there
     )  # fmt: skip
@@ -118,7 +118,7 @@ def single(
     place = (CELL * (left + wide / 2), CELL * (top + 0.5))
     words = Text(
         scale.word(value), place, color=scale.ink(value), plate=False, anchor=(0.5, 0.5),
-        name=f"{name}number",
+        name=f"{name}number", room=CELL * wide,
     )  # fmt: skip
     return heat, words
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.core.params import Box
     from explorer.vision.detection.corruptions import Changed
+    from explorer.vision.proposals.tables import Tables
 
 RPN, ALL_RPN = "RPN", "RPN before NMS"
 NAMES = (*METHODS, RPN, ALL_RPN)
@@ -93,18 +94,24 @@ def order_of(name: str) -> str:
     return METHODS[name].order if name in METHODS else "score: objectness"
 
 
-def proposals_of(scene: Scene, name: str, most: int) -> Proposals:
+def proposals_of(scene: Scene, name: str, most: int, known: Tables | None = None) -> Proposals:
     """The proposals of a method on the scene's photo, in its pixels, computed once.
+
+    Args:
+        scene: Of the photo.
+        name: The method's.
+        most: The largest number of boxes.
+        known: Tables for BING; None = those that ship.
 
     Raises:
         ExplorerError: The scene's network has no proposals.
     """
-    return scene.memo(("proposals", name, most), lambda: _made(scene, name, most))
+    return scene.memo(("proposals", name, most, known), lambda: _made(scene, name, most, known))
 
 
-def _made(scene: Scene, name: str, most: int) -> Proposals:
+def _made(scene: Scene, name: str, most: int, known: Tables | None) -> Proposals:
     if name in METHODS:
-        return propose(name, scene.image.pixels, most, seed=scene.seed)
+        return propose(name, scene.image.pixels, most, seed=scene.seed, known=known)
     if not isinstance(trace_of(scene), TwoStage):
         raise ExplorerError(
             f"{scene.network.info.title} is a single-stage detector: it has no proposals.",
@@ -172,7 +179,9 @@ def _changed(scene: Scene, change: str) -> tuple[Changed, ...]:
     return tuple(kind.make(small, each).of_larger(across, down) for each in kind.strengths)
 
 
-def again(scene: Scene, name: str, change: str, number: int, most: int) -> Again:
+def again(
+    scene: Scene, name: str, change: str, number: int, most: int, known: Tables | None = None
+) -> Again:
     """A method's first boxes on the photo and after the change of that strength, computed once.
 
     Args:
@@ -181,20 +190,24 @@ def again(scene: Scene, name: str, change: str, number: int, most: int) -> Again
         change: A key of `CHANGES`.
         number: The place of the strength.
         most: The largest number of boxes, up to `COMPARED`.
+        known: As for `proposals_of`.
     """
     return scene.memo(
-        ("again", change, number, name, most), lambda: _again(scene, name, change, number, most)
+        ("again", change, number, name, most, known),
+        lambda: _again(scene, name, change, number, most, known),
     )
 
 
-def _again(scene: Scene, name: str, change: str, number: int, most: int) -> Again:
+def _again(
+    scene: Scene, name: str, change: str, number: int, most: int, known: Tables | None
+) -> Again:
     count = min(most, COMPARED)
     part = changed_photos(scene, change)[number]
-    first = proposals_of(scene, name, most).boxes[:count]
+    first = proposals_of(scene, name, most, known).boxes[:count]
     first = first[part.visible(first)]
     # New random boxes: a method that draws them is no more repeatable than that.
     other = Scene(scene.network, from_array(part.pixels, "changed"), scene.seed + 1 + number)
-    boxes = part.back(proposals_of(other, name, most).boxes[:count])
+    boxes = part.back(proposals_of(other, name, most, known).boxes[:count])
     best = repeated(first, boxes)
     return Again(first, boxes, best, repeatability(first, best))
 

@@ -5,14 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from explorer.annotations.dataset import Annotated
+from explorer.annotations.voc import read_voc
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes
 from explorer.core.params import FolderRef, Point
+from explorer.core.resources import resource_path
 from explorer.engine.scene import Scene
-from explorer.images.image import from_array
-from explorer.views.classic.dpm.source import filters_of, opened
+from explorer.images.image import from_array, open_image
+from explorer.training.data.pool import complete, read_pool
+from explorer.training.lessons.dpm.lesson import held_out
+from explorer.training.lessons.dpm.objects import PLANS
+from explorer.views.classic.dpm.source import EVERY, FILE, SHIPPED, filters_of, opened
 from explorer.views.classic.dpm.view import NETWORK, VIEW, Params
-from explorer.vision.dpm.models import Component, Model, packed
+from explorer.vision.detection.boxes import iou_matrix
+from explorer.vision.dpm.models import Component, Model, packed, read_models
+from tests.data import shared_data
 from tests.vision.dpm.toy import toy_model, toy_photo
 
 
@@ -127,7 +135,63 @@ def test_detections_below_the_threshold_are_not_shown(scene, filters):
     result = last(scene, Params(folder=filters))
     few, many = (
         VIEW.draw(result, Params(folder=filters, score=score)).boxes("detections")
-        for score in (float(result.placed.scores[0]) - 1e-3, -2.0)
+        for score in (float(result.placed.scores[0]) + 1 - 1e-3, -1.5)  # the threshold is -1
     )
     assert isinstance(few, Boxes)
     assert len(few.xyxy) == 1 < len(many.xyxy)
+    shown = VIEW.data(result, Params(folder=filters, score=0.4))
+    assert shown["thresholds"] == {"toy": -1.0}
+    assert (shown["scores"] >= -0.6).all()
+
+
+def test_every_class_has_its_own_threshold():
+    every = filters_of(None, EVERY, "")
+    models = read_models(resource_path("dpm", FILE))
+    assert every.by_class() == {name: model.threshold for name, model in models.items()}
+    assert len(set(every.by_class().values())) == len(models)
+
+
+Boxed = tuple[np.ndarray, np.ndarray]
+
+
+def counted(shown: list[tuple[np.ndarray, str, Boxed]]) -> dict[str, tuple[int, int]]:
+    """Right and wrong detections of each class, with nothing set.
+
+    Of every photo its pixels, a class, and the boxes of that class: those that count, and others.
+    """
+    found = {}
+    for pixels, name, (truth, ignored) in shown:
+        params = Params(of=name)
+        boxes = VIEW.data(last(Scene(None, from_array(pixels, "photo")), params), params)["boxes"]
+        hits = iou_matrix(truth, boxes) >= 0.5
+        right = int(hits.any(axis=1).sum())
+        neither = (iou_matrix(ignored, boxes) >= 0.5).any(axis=0) & ~hits.any(axis=0)
+        before = found.get(name, (0, 0))
+        wrong = len(boxes) - right - int(neither.sum())
+        found[name] = before[0] + right, before[1] + wrong
+    return found
+
+
+def boxed(photo: Annotated, name: str) -> Boxed:
+    rows = [(b.x0, b.y0, b.x1, b.y1, b.counts) for b in photo.boxes if b.label == name]
+    every = np.array(rows, np.float32).reshape(-1, 5)
+    return every[every[:, 4] > 0, :4], every[every[:, 4] == 0, :4]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_first_look_is_right_more_often_than_wrong():
+    """On photos of VOC; there are hardly any cars on those: held-out photos of cars as well."""
+    folder, pool = shared_data("voc-mini"), shared_data("pool")
+    if folder is None or pool is None:
+        pytest.skip("the shared test data are not here")
+    shown = [
+        (open_image(photo.path).pixels, name, boxed(photo, name))
+        for photo in read_voc(folder).photos
+        for name in SHIPPED
+    ]
+    held = held_out(complete(read_pool(pool)), PLANS[1])[:30]
+    shown += [(photo.pixels, "car", (photo.boxes, photo.ignored)) for photo in held]
+    for name, (right, wrong) in counted(shown).items():
+        print(name, right, wrong)
+        assert right > wrong

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,14 +12,17 @@ import pytest
 from explorer.annotations.coco import read_coco
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Lines
-from explorer.core.params import Point
+from explorer.core.params import FolderRef, Point
 from explorer.engine.scene import Scene
 from explorer.images.image import from_array, open_image
 from explorer.images.samples import sample
+from explorer.saving.data import save_data
 from explorer.views.classic.hog.panes import MAPS, bin_colors
 from explorer.views.classic.hog.result import CORNERS, Result, cell_at
 from explorer.views.classic.hog.view import VIEW, Params
-from explorer.vision.hog.features import cell_histograms, gradients
+from explorer.vision.hog.features import Settings, cell_histograms, describe, gradients
+from explorer.vision.hog.files import written
+from explorer.vision.hog.template import Template
 from tests.data import shared_data
 
 FAST = Params(ratio=1.5, border=1)
@@ -47,6 +51,25 @@ def test_the_largest_picture_is_computed_last_and_stands_first() -> None:
     widths = [level.picture.pixels.shape[1] for level in last.value.levels]
     assert widths == sorted(widths, reverse=True)
     assert first.value.levels[0].picture.pixels.shape[1] == widths[-1]
+
+
+def test_a_template_of_hog_training_is_applied(tmp_path: Path) -> None:
+    """A part of the photo as the template: the window that fits best is where it was cut."""
+    settings = Settings(block=3, bins=6)
+    pixels = scene().image.pixels
+    weights = describe(pixels, settings)[4:9, 3:9]
+    own = Template(weights.copy(), -1.0, settings)
+    save_data(tmp_path / "face.npz", written(own))
+    params = replace(FAST, trained=FolderRef(str(tmp_path)), border=0)
+    (*_, last) = VIEW.compute(scene(), params)
+    found = VIEW.data(last.value, params)
+    np.testing.assert_array_equal(found["weights"], weights)
+    np.testing.assert_allclose(found["window"], [24, 32, 88, 88], atol=1e-3)
+    assert found["window_score"] == pytest.approx(float(np.square(weights).sum()) - 1, rel=1e-4)
+    shown = VIEW.draw(last.value, params)
+    assert "56" in shown.summary
+    with pytest.raises(ExplorerError, match="does not exist"):
+        list(VIEW.compute(scene(), replace(FAST, trained=FolderRef(str(tmp_path / "none")))))
 
 
 def test_the_window_and_its_parts_add_up() -> None:
@@ -148,25 +171,41 @@ def test_blocks_larger_than_the_window_are_refused() -> None:
         list(VIEW.compute(scene(), replace(FAST, cell=24, block=4)))
 
 
-def test_people_are_found_where_people_stand() -> None:
-    """The two people before a bus, by COCO's own boxes, and nothing else."""
+def slow(*values: object) -> object:
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    ("name", "people", "others"),
+    [
+        ("000000000532.jpg", 2, 0),
+        slow("000000000077.jpg", 1, 0),
+        slow("000000000536.jpg", 1, 2),
+        slow("000000000542.jpg", 1, 0),
+        slow("000000000569.jpg", 1, 0),
+    ],
+)
+def test_people_are_found_where_people_stand(name: str, people: int, others: int) -> None:
+    """By COCO's own boxes, of people who stand upright and are tall enough."""
     root = shared_data("coco-mini")
     if root is None:
         pytest.skip("needs coco-mini")
-    name = "000000000532.jpg"
     (photo,) = (p for p in read_coco(root / "instances.json", only=name) if p.name == name)
-    people = [b for b in photo.boxes if b.label == "person" and b.y1 - b.y0 > 100]
-    params = Params(score=0.5)
+    tall = [b for b in photo.boxes if b.label == "person" and b.y1 - b.y0 > 100]
+    params = Params(score=0.5 if people == 2 else 0.3)
     (*_, last) = VIEW.compute(Scene(None, open_image(root / "images" / name)), params)
     windows = VIEW.data(last.value, params)["boxes"]
-    assert len(windows) == len(people) == 2
     # A window of the template has a margin of 16 pixels around a person of 96 pixels.
     middles = (windows[:, :2] + windows[:, 2:]) / 2
-    for person in people:
-        inside = (
+    heights = windows[:, 3] - windows[:, 1]
+    fits = np.array(
+        [
             (middles[:, 0] > person.x0) & (middles[:, 0] < person.x1)
             & (middles[:, 1] > person.y0) & (middles[:, 1] < person.y1)
-        )  # fmt: skip
-        assert inside.sum() == 1
-        height = float((windows[:, 3] - windows[:, 1])[inside][0])
-        assert 1 < height / (person.y1 - person.y0) < 1.7
+            & (heights > 0.9 * (person.y1 - person.y0))
+            & (heights < 1.7 * (person.y1 - person.y0))
+            for person in tall
+        ]
+    )  # fmt: skip
+    assert fits.any(axis=1).sum() >= people
+    assert (~fits.any(axis=0)).sum() <= others

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torchvision.ops import box_iou
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Boxes, Heat, Table
-from explorer.core.params import Box
+from explorer.core.params import Box, FolderRef
 from explorer.engine.scene import Scene
 from explorer.engine.stages import trace_of
 from explorer.views.detection.proposals.params import BOTH, Params, Result
@@ -26,9 +27,11 @@ from explorer.views.shared.regions.proposals import (
     methods_of,
     proposals_of,
 )
-from explorer.vision.proposals.methods import METHODS, propose
+from explorer.vision.proposals.bing_files import read_bing
+from explorer.vision.proposals.methods import BING, METHODS, propose
 from explorer.vision.trace import TwoStage
 from tests.toys import make_network, toy_image, toy_network
+from tests.vision.proposals.test_bing_files import write
 
 TRUTH = (Box(16, 12, 32, 24, "cat"), Box(1, 40, 4, 44))
 BLIND = Params(method="k-means boxes", truth=TRUTH, top=2000)
@@ -63,6 +66,21 @@ def test_boxes_are_those_of_the_method() -> None:
     found = VIEW.data(result, params)
     np.testing.assert_array_equal(found["boxes"], own.boxes)
     np.testing.assert_array_equal(found["scores"], own.scores)
+
+
+def test_bing_takes_the_tables_of_a_folder(tmp_path: Path) -> None:
+    params = Params(method=BING, bing=FolderRef(str(tmp_path)), most=40)
+    with pytest.raises(ExplorerError, match="has no BING tables"):
+        result_of(params)
+    result_of(replace(params, method="uniform"))  # where they do not count they are not read
+    write(tmp_path, "wS1", np.linspace(-1, 1, 64, dtype=np.float32).reshape(8, 8))
+    write(tmp_path, "wS2", np.array([[1.0, -1.0]]))
+    write(tmp_path, "idx", np.array([[14]]), "i")
+    found = VIEW.data(result_of(params), params)
+    own = propose(BING, toy_image().pixels, 40, known=read_bing(tmp_path))
+    np.testing.assert_array_equal(found["boxes"], own.boxes)
+    np.testing.assert_array_equal(found["scores"], own.scores)
+    assert not np.array_equal(own.boxes, propose(BING, toy_image().pixels, 40).boxes)
 
 
 def test_rpn_is_the_networks_own() -> None:

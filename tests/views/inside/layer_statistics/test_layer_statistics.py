@@ -14,6 +14,7 @@ from explorer.core.layers import Board, Heat
 from explorer.core.params import resolved
 from explorer.engine.scene import Scene
 from explorer.networks.network import Network
+from explorer.views.inside.layer_statistics.flow import ROWS, _axis, _whole
 from explorer.views.inside.layer_statistics.params import (
     DROPOUT,
     GRADIENTS,
@@ -144,3 +145,16 @@ def test_twenty_masks_and_their_mean(own: bool) -> None:
 def test_a_network_without_class_scores_has_no_dropout_answers() -> None:
     with pytest.raises(ExplorerError):
         look(toy_network("detection"), show=DROPOUT)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-24.7, 22.1), (0.0, 6.0), (3.0001, 3.0002), (-7, -6.5)])
+def test_the_rows_of_the_histograms_are_round_numbers(low: float, high: float) -> None:
+    edges = np.linspace(*_whole(low, high), 65)
+    assert edges[0] <= low
+    assert edges[-1] >= high
+    assert edges[-1] - edges[0] <= 2 * (high - low)
+    marks = np.array([float(word) for word in _axis(edges, log=False)])
+    step = (edges[-1] - edges[0]) / ROWS
+    if abs(low) < 100 * step:  # more than three digits are not shown
+        np.testing.assert_allclose(marks, edges[-1] - (np.arange(ROWS) + 0.5) * step, atol=1e-6)
+    assert f"{step:.2g}" == f"{step:g}"
