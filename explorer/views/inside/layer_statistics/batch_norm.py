@@ -10,7 +10,7 @@ import torch
 
 from explorer.core.layers import Board, Pane, Picture, Plot, Table
 from explorer.core.step import Step
-from explorer.views.inside.layer_statistics.charts import (
+from explorer.views.shared.grids.matrix import (
     BLUE,
     GREEN,
     ORANGE,

@@ -10,7 +10,7 @@ import numpy as np
 
 from explorer.core.layers import Board, Lines, Table
 from explorer.core.step import Step
-from explorer.views.inside.layer_statistics.charts import (
+from explorer.views.shared.grids.matrix import (
     BLUE,
     GREEN,
     ORANGE,
