@@ -1,4 +1,4 @@
-"""Several networks as one: their predictions averaged, a vote among them, their weights averaged."""
+"""Several networks as one: predictions averaged, a vote among them, weights averaged."""
 
 from __future__ import annotations
 

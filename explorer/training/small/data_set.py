@@ -11,7 +11,6 @@ import hashlib
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -28,6 +27,7 @@ from explorer.training.small.shapes import CLASSES, shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 

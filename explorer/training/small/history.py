@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from explorer.training.small.learner import Learner, Score, Taken
     from explorer.vision.statistics.layers import LayerFlow
 
-FIRST_EVERY = 4
+FIRST_EVERY = 8
 """Steps between two moments at the start; twice as many whenever `MOST_MOMENTS` are reached."""
 MOST_MOMENTS = 64
 BINS = 24

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CHUNK = 256
 """Pictures that are classified together."""
-PROBE = 64
+PROBE = 32
 """Pictures of the training that activations and gradients are measured on."""
 
 _WEIGHTS, _BATCHES, _STEP = range(3)
@@ -147,12 +147,16 @@ class Learner:
         before, self.recipe = self.recipe, recipe
         self._switches.norm, self._switches.shortcuts = recipe.norm, recipe.shortcuts
         if recipe.initialization != before.initialization:
-            draw_weights(self.network, recipe.initialization, self._generator(_WEIGHTS, self.step))
-        elif recipe.optimizer == before.optimizer:
-            for group in self._optimizer.param_groups:
-                group["weight_decay"] = recipe.decay
-            return
-        self._optimizer = optimizer_for(recipe, self.network.parameters())
+            self.draw_again()
+        elif recipe.optimizer != before.optimizer:
+            self._optimizer = optimizer_for(recipe, self.network.parameters())
+        for group in self._optimizer.param_groups:
+            group["weight_decay"] = recipe.decay
+
+    def draw_again(self) -> None:
+        """All weights anew; the optimizer begins with no memory."""
+        draw_weights(self.network, self.recipe.initialization, self._generator(_WEIGHTS, self.step))
+        self._optimizer = optimizer_for(self.recipe, self.network.parameters())
 
     # -- measuring ------------------------------------------------------------------------------
 

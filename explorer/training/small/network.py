@@ -9,6 +9,7 @@ with a stride of 2, and batch norm, shortcuts and dropout are switches.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -93,9 +94,7 @@ class SmallNet(nn.Module):
             # The first stages get what does not divide evenly.
             for place in range(len(range(stage, blocks, STAGES))):
                 wide = width * 2**stage
-                parts.append(
-                    Block(channels, wide, switches, 2 if stage and place == 0 else 1)
-                )
+                parts.append(Block(channels, wide, switches, 2 if stage and place == 0 else 1))
                 channels = wide
         if odd:
             parts.append(nn.Sequential(Unit(channels, channels, switches), nn.ReLU()))
@@ -139,6 +138,17 @@ def draw_weights(network: nn.Module, how: Initialization, generator: torch.Gener
             child.reset_parameters()
 
 
+def begin_as_identities(network: SmallNet) -> None:
+    """Sets the scale of every block's last batch norm to 0: with its shortcut it gives its input.
+
+    Training a deep residual network begins so as that of a shallow one (Goyal et al. 2017, section
+    5.1). Without shortcuts nothing would pass.
+    """
+    for block in network.blocks:
+        if isinstance(block, Block):
+            nn.init.zeros_(block.second.norm.weight)
+
+
 def with_identity_layers(network: SmallNet, more: int) -> nn.Sequential:
     """The same function, computed by a deeper network: what a shallow network can, a deep one can.
 
@@ -150,8 +160,6 @@ def with_identity_layers(network: SmallNet, more: int) -> nn.Sequential:
         network: Copied; it has no batch norm in use, else its copies have.
         more: Identity layers.
     """
-    import copy
-
     own = copy.deepcopy(network)
     channels = own.width
     parts: list[nn.Module] = [own.stem, nn.ReLU(), *own.blocks]

@@ -10,6 +10,8 @@ import numpy as np
 
 from explorer.core.layers import Board, Lines, Table
 from explorer.core.step import Step
+from explorer.views.inside.layer_statistics.params import GRADIENTS, TOP, TRAINED
+from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.grids.matrix import (
     BLUE,
     GREEN,
@@ -20,8 +22,6 @@ from explorer.views.shared.grids.matrix import (
     numbered,
     over_layers,
 )
-from explorer.views.inside.layer_statistics.params import GRADIENTS, TOP, TRAINED
-from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.statistics.clipping import by_norm, by_value, total_norm
 from explorer.vision.statistics.layers import (
     Initialization,

@@ -18,7 +18,7 @@ from explorer.training.small.learner import Learner, diverged
 from explorer.training.small.runs import Changed, Run
 from explorer.views.learning.training_lab.params import recipe_of
 from explorer.views.shared.draw_cache import DrawCache
-from explorer.views.shared.learning.source import data_of, described
+from explorer.views.shared.learning.source import described, reading
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -88,14 +88,9 @@ def steps(scene: Scene, params: Params) -> Generator[Step[Result], Params | None
     if params.run is not None:
         given = runs.read(Path(params.run.path))
         recipe = given.recipe
-    reading = data_of(scene, params.data)
-    while True:
-        try:
-            note = next(reading)
-        except StopIteration as found:
-            data: DataSet = found.value
-            break
-        yield Step(Result("", (), recipe), 0, 0, note)
+    data, newest = yield from reading(scene, params.data, Result("", (), recipe))
+    if newest is not None and given is None:
+        params, recipe = newest, recipe_of(newest)
     course = _Course(data, recipe, scene.seed)
     if given is not None and params.run is not None:
         course.replay(given, Path(params.run.path))
@@ -259,5 +254,3 @@ def fitting(scene: Scene, params: Params) -> list[Run]:
     """The kept runs with these settings, whatever their data."""
     recipe = recipe_of(params)
     return [run for run in runs.listed() if run.fits(recipe, scene.seed, run.digest)]
-
-

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from explorer.training.small.runs import Run
     from explorer.views.learning.training_lab.course import Result
 
-SIZE = (760.0, 560.0)
+SIZE = (900.0, 500.0)
+LEFT = 120.0
 MOST_LAYERS = 12
 """Drawn one above the other; of deeper networks evenly spaced ones."""
 FULL = 0.35
@@ -71,10 +72,9 @@ def histograms(moments: Sequence[Moment], *, gradients: bool) -> Pane:
     for place, layer in enumerate(chosen.tolist()):
         words[place * BINS + BINS // 2] = f"layer {layer + 1}"
     high = SIZE[1] / len(chosen)
-    left = 210.0
     places = [high * place for place in range(1, len(chosen))]
     lines = Lines(
-        np.array([(left, y, left + SIZE[0], y) for y in places], np.float32).reshape(-1, 4),
+        np.array([(LEFT, y, LEFT + SIZE[0], y) for y in places], np.float32).reshape(-1, 4),
         np.full((len(places), 3), 200, np.uint8), width=1.0, name="layers",
     )  # fmt: skip
     edges = GRADIENT_EDGES if gradients else ACTIVATION_EDGES
@@ -91,14 +91,16 @@ def histograms(moments: Sequence[Moment], *, gradients: bool) -> Pane:
     return matrix_pane(
         name, title, np.ascontiguousarray(values, np.float32), words, _marks(moments),
         scale=(0.0, FULL), unit="fraction of the values", colormap="magma", over=(lines,),
-        readout=readout, size=SIZE,
+        readout=readout, size=SIZE, left=LEFT,
     )  # fmt: skip
 
 
 def _marks(moments: Sequence[Moment]) -> list[str]:
     """A step below about every fifth part."""
     count = len(moments)
-    marked = {round(part * (count - 1) / 4) for part in range(5)} if count > 4 else set(range(count))
+    marked = (
+        {round(part * (count - 1) / 4) for part in range(5)} if count > 4 else set(range(count))
+    )
     return [str(each.step) if at in marked else "" for at, each in enumerate(moments)]
 
 

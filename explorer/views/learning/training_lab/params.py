@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from explorer.core.params import Effect, param
-from explorer.core.values import FolderRef
+from explorer.core.params import Effect, FolderRef, param
 from explorer.training.small.augmentation import KINDS
 from explorer.training.small.recipe import CLIPPING, OPTIMIZERS, SCHEDULES, Recipe
-from explorer.views.shared.learning.source import data_param
+from explorer.views.shared.learning.source import DATA_HELP
 from explorer.vision.statistics.layers import INITIALIZATIONS
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Augmentation:
 class Params:
     """See the help of each."""
 
-    data: FolderRef | None = data_param()
+    data: FolderRef | None = param(None, "Data", DATA_HELP, section="Data")
     augmentation: tuple[Augmentation, ...] = param(
         (), "Augmentation", "Random changes of the training pictures, in this order.",
         effect=Effect.STEER, most=8, section=DATA, when=_trains,

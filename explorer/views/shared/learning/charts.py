@@ -76,7 +76,7 @@ def answers_pane(
         columns: In a row.
         title: Of the pane, before the count.
     """
-    gap = 3
+    gap = 7  # room for a word
     sheet, tiling = picture_sheet(list(pictures), columns=columns, gap=gap, shade=90)
     right = labels == given
     boxes = tiling.boxes()
