@@ -117,7 +117,8 @@ def _polygon(
     if inner != 1.0:
         far[1::2] *= inner
     points = center + far[:, None] * np.stack([np.cos(turns), np.sin(turns)], axis=1)
-    return np.round(points).astype(np.int32)
+    found: NDArray[np.int32] = np.round(points).astype(np.int32)
+    return found
 
 
 def _fill(mask: Float32, polygon: NDArray[np.int32], value: float = 1.0) -> None:

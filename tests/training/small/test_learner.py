@@ -13,7 +13,12 @@ from torch.nn import functional as F
 from explorer.core.errors import ExplorerError
 from explorer.training.small.history import History
 from explorer.training.small.learner import Learner, prepared, refresh_norms, scored, tensors_of
-from explorer.training.small.network import SmallNet, Switches, with_identity_layers
+from explorer.training.small.network import (
+    SmallNet,
+    Switches,
+    begin_as_identities,
+    with_identity_layers,
+)
 from explorer.training.small.recipe import OPTIMIZERS, Recipe
 from explorer.training.small.shapes import CLASSES
 from explorer.vision.statistics.layers import Initialization
@@ -45,6 +50,19 @@ def test_a_block_adds_its_input_where_shortcuts_are_on() -> None:
     torch.testing.assert_close(block(x), x)
     switches.shortcuts = False
     assert not block(x).any()
+
+
+@torch.no_grad()
+def test_a_residual_network_can_begin_as_a_shallow_one() -> None:
+    network = SmallNet(3, 8, 4, Switches(shortcuts=True)).eval()
+    begin_as_identities(network)
+    x = torch.randn(2, 3, 24, 24)
+    first = network.stem(x).relu()
+    features = network.features(x)
+    assert features.shape == (2, 16)
+    # 12 x 12 places, every second one dropped twice; the added channels are zeros.
+    torch.testing.assert_close(features[:, :4], first[:, :, ::4, ::4].mean(dim=(2, 3)))
+    assert not features[:, 4:].any()
 
 
 @torch.no_grad()
@@ -80,7 +98,7 @@ def test_clipping_limits_the_step(clipping: str) -> None:
         rate=1.0,
     )  # fmt: skip
     learner = Learner(tiny(), recipe, 3)
-    before = {name: weight.clone() for name, weight in learner.network.named_parameters()}
+    before = {n: weight.detach().clone() for n, weight in learner.network.named_parameters()}
     taken = learner.train_step()
     assert taken.norm > 0.01
     moved = [w.detach() - before[name] for name, w in learner.network.named_parameters()]
@@ -129,7 +147,7 @@ def test_changes_reach_the_next_step_without_starting_over() -> None:
     assert learner.network.switches == Switches(norm=False, shortcuts=True)
     learner.change(replace(learner.recipe, initialization="too large"))
     stem = learner.network.get_parameter("stem.conv.weight")
-    assert float(stem.std()) == pytest.approx(2 * (2 / 75) ** 0.5, rel=0.15)
+    assert float(stem.detach().std()) == pytest.approx(2 * (2 / 75) ** 0.5, rel=0.15)
     assert learner.step == 2
 
 

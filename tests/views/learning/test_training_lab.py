@@ -1,4 +1,4 @@
-"""The live training: what it shows is the learner's, changes reach it, a run is kept and resumed."""
+"""The live training: it shows the learner's numbers, takes changes, keeps and resumes runs."""
 
 from __future__ import annotations
 

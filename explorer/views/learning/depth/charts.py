@@ -43,9 +43,7 @@ def _flow_pane(place: int, lane: Lane, scale: tuple[float, float]) -> Pane:
     values = np.log10(np.maximum(lane.flow, LOWEST)).T
     steps = [int(step) for step in lane.looks[:, 0]]
     count = len(steps)
-    marked = (
-        {round(part * (count - 1) / 3) for part in range(4)} if count > 3 else set(range(count))
-    )
+    marked = {round(part * (count - 1) / 3) for part in range(4)}
     rows = [f"layer {word}" if word else "" for word in numbered(len(values))]
     rows[0], rows[-1] = "first layer", "last layer"
     for near in (1, len(rows) - 2):
@@ -61,7 +59,8 @@ def _flow_pane(place: int, lane: Lane, scale: tuple[float, float]) -> Pane:
     return matrix_pane(
         name, lane.name, np.ascontiguousarray(values, np.float32), rows,
         [str(step) if at in marked else "" for at, step in enumerate(steps)],
-        scale=scale, unit="log10 of gradient norm", colormap="magma", readout=readout, size=SIZE, left=150.0,
+        scale=scale, unit="log10 of gradient norm", colormap="magma", readout=readout, size=SIZE,
+        left=150.0,
     )  # fmt: skip
 
 

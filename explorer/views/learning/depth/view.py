@@ -48,7 +48,7 @@ shortcuts the deep network trains about as well as the shallow one, or better.
 the signal's mean square is lost, and Glorot's weights, made for layers without one, do not make up
 for it: with as many inputs as outputs each layer leaves half of it, after 22 layers $2^{-22}$. He's
 weights have twice the variance. At 22 layers both may learn, He's sooner; at 30 Glorot's network
-hardly begins.
+hardly begins. These are trained with Adam, the others with momentum.
 
 **Identity layers.** Depth cannot hurt what a network *can* compute: behind a trained shallow
 network come layers that pass every channel on (a kernel with a 1 in its middle), and the deeper
@@ -110,9 +110,13 @@ class Params:
         0.05, "Learning rate", "The highest one; it falls to 0 like a cosine.",
         low=0.0001, high=1.0, log=True, when=_is(RESIDUAL),
     )  # fmt: skip
+    adam_rate: float = param(
+        0.001, "Learning rate", "Adam's highest one; it falls to 0 like a cosine.",
+        low=0.00001, high=0.1, log=True, when=_is(INITIALIZATION),
+    )  # fmt: skip
     plain_rate: float = param(
         0.01, "Learning rate", "The highest one; it falls to 0 like a cosine.",
-        low=0.0001, high=1.0, log=True, when=_is(INITIALIZATION, IDENTITY),
+        low=0.0001, high=1.0, log=True, when=_is(IDENTITY),
     )  # fmt: skip
     batch: int = param(32, "Batch size", "Pictures of a step.", low=1, high=256, log=True)
     data: FolderRef | None = param(None, "Data", DATA_HELP, section="Data")
@@ -161,7 +165,10 @@ class _Race:
                         begin_as_identities(network)
         else:
             for how, color in (("Glorot", RED), ("He", BLUE)):
-                recipe = self._recipe(layers=p.depth, norm=False, initialization=how)
+                # With plain SGD neither begins within a few hundred steps.
+                recipe = self._recipe(
+                    layers=p.depth, norm=False, initialization=how, optimizer="Adam"
+                )
                 self._add(f"{how}, {p.depth} layers", color, recipe)
         total = p.steps * len(self._networks)
         for number in range(p.steps):
@@ -196,7 +203,7 @@ class _Race:
 
     def _recipe(self, **own: Any) -> Recipe:
         p = self._params
-        rate = p.rate if p.show == RESIDUAL else p.plain_rate
+        rate = {RESIDUAL: p.rate, INITIALIZATION: p.adam_rate, IDENTITY: p.plain_rate}[p.show]
         return Recipe(width=p.width, steps=p.steps, batch=p.batch, rate=rate, decay=0.0001, **own)
 
     def _add(

@@ -98,9 +98,7 @@ def histograms(moments: Sequence[Moment], *, gradients: bool) -> Pane:
 def _marks(moments: Sequence[Moment]) -> list[str]:
     """A step below about every fifth part."""
     count = len(moments)
-    marked = (
-        {round(part * (count - 1) / 4) for part in range(5)} if count > 4 else set(range(count))
-    )
+    marked = {round(part * (count - 1) / 4) for part in range(5)}
     return [str(each.step) if at in marked else "" for at, each in enumerate(moments)]
 
 
