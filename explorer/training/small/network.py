@@ -138,15 +138,15 @@ def draw_weights(network: nn.Module, how: Initialization, generator: torch.Gener
             child.reset_parameters()
 
 
-def begin_as_identities(network: SmallNet) -> None:
-    """Sets the scale of every block's last batch norm to 0: with its shortcut it gives its input.
+def scale_branches(network: SmallNet) -> None:
+    """Begins every block's last batch norm with a scale of 1 over the root of their number.
 
-    Training a deep residual network begins so as that of a shallow one (Goyal et al. 2017, section
-    5.1). Without shortcuts nothing would pass.
+    So all blocks together add about as much to the signal as there is of it, whatever the depth (De
+    and Smith 2020, section 3); without that a deep residual network begins slowly.
     """
-    for block in network.blocks:
-        if isinstance(block, Block):
-            nn.init.zeros_(block.second.norm.weight)
+    blocks = [block for block in network.blocks if isinstance(block, Block)]
+    for block in blocks:
+        nn.init.constant_(block.second.norm.weight, len(blocks) ** -0.5)
 
 
 def with_identity_layers(network: SmallNet, more: int) -> nn.Sequential:

@@ -16,7 +16,7 @@ from explorer.training.small.learner import Learner, prepared, refresh_norms, sc
 from explorer.training.small.network import (
     SmallNet,
     Switches,
-    begin_as_identities,
+    scale_branches,
     with_identity_layers,
 )
 from explorer.training.small.recipe import OPTIMIZERS, Recipe
@@ -52,17 +52,13 @@ def test_a_block_adds_its_input_where_shortcuts_are_on() -> None:
     assert not block(x).any()
 
 
-@torch.no_grad()
-def test_a_residual_network_can_begin_as_a_shallow_one() -> None:
-    network = SmallNet(3, 8, 4, Switches(shortcuts=True)).eval()
-    begin_as_identities(network)
-    x = torch.randn(2, 3, 24, 24)
-    first = network.stem(x).relu()
-    features = network.features(x)
-    assert features.shape == (2, 16)
-    # 12 x 12 places, every second one dropped twice; the added channels are zeros.
-    torch.testing.assert_close(features[:, :4], first[:, :, ::4, ::4].mean(dim=(2, 3)))
-    assert not features[:, 4:].any()
+def test_the_branches_of_a_residual_network_share_one_unit_of_variance() -> None:
+    network = SmallNet(3, 10, 4, Switches(shortcuts=True))
+    scale_branches(network)
+    scales = [block.second.norm.weight.detach() for block in network.blocks]
+    assert len(scales) == 4
+    assert all(bool((scale == 0.5).all()) for scale in scales)
+    assert bool((network.blocks[0].first.norm.weight == 1).all())
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ import pytest
 
 from explorer.training.small.data_set import drawn
 from explorer.training.small.learner import Learner
-from explorer.training.small.network import SmallNet, begin_as_identities
+from explorer.training.small.network import SmallNet, scale_branches
 from explorer.training.small.recipe import Recipe
 from explorer.views.learning.depth.view import IDENTITY, INITIALIZATION, VIEW, Params
 from tests.training.small.tiny import tiny
@@ -25,7 +25,7 @@ def test_the_four_networks_are_trained_on_the_same_batches() -> None:
     recipe = Recipe(4, 4, 10, 8, "He", norm=True, shortcuts=True, rate=0.05, decay=0.0001)
     learner = Learner(tiny(), recipe, 3)
     assert isinstance(learner.network, SmallNet)
-    begin_as_identities(learner.network)
+    scale_branches(learner.network)
     losses = [learner.train_step().loss for _ in range(10)]
     assert result.lanes[2].losses.tolist() == losses
     assert cells(board, "networks", "layers") == [4, 8, 4, 8]

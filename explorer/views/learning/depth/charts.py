@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from explorer.views.shared.learning.lanes import Lane
 
 SIZE = (640.0, 480.0)
-LOWEST = 1e-9
-"""Gradient norms below it are drawn as it."""
+LOWEST = 1e-12
+"""Gradient norms below it are drawn as the smallest one."""
 
 
 def flow_panes(lanes: Sequence[Lane]) -> tuple[Pane, ...]:
     """The size of the gradient in every layer over time, with one scale for all networks."""
     known = [lane.flow for lane in lanes if lane.flow.size]
-    finite = np.concatenate([f[np.isfinite(f)] for f in known] or [np.zeros(1, np.float32)])
-    logs = np.log10(np.maximum(finite, LOWEST))
-    low, high = (float(logs.min()), float(logs.max())) if logs.size else (-9.0, 0.0)
+    found = [f[np.isfinite(f) & (f > LOWEST)] for f in known]
+    logs = np.log10(np.concatenate(found or [np.ones(1, np.float32)]))
+    low, high = (float(logs.min()), float(logs.max())) if logs.size else (-1.0, 0.0)
     scale = (low, high if high > low else low + 1.0)
     return tuple(_flow_pane(place, lane, scale) for place, lane in enumerate(lanes))
 
@@ -59,7 +59,7 @@ def _flow_pane(place: int, lane: Lane, scale: tuple[float, float]) -> Pane:
     return matrix_pane(
         name, lane.name, np.ascontiguousarray(values, np.float32), rows,
         [str(step) if at in marked else "" for at, step in enumerate(steps)],
-        scale=scale, unit="log10 of gradient norm", colormap="magma", readout=readout, size=SIZE,
+        scale=scale, unit="log10 of norm", colormap="magma", readout=readout, size=SIZE,
         left=150.0,
     )  # fmt: skip
 

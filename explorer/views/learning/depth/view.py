@@ -14,7 +14,7 @@ from explorer.core.step import Step
 from explorer.engine.view import Group, Needs, View
 from explorer.networks.devices import AUTO, resolve
 from explorer.training.small.learner import Learner, prepared, tensors_of
-from explorer.training.small.network import SmallNet, begin_as_identities, with_identity_layers
+from explorer.training.small.network import SmallNet, scale_branches, with_identity_layers
 from explorer.training.small.recipe import Recipe
 from explorer.views.learning.depth import charts
 from explorer.views.shared.draw_cache import DrawCache
@@ -34,15 +34,17 @@ EXPLANATION = r"""
 More layers can compute more functions. Whether training finds them is another question.
 
 **Plain and residual.** Two plain networks and the same two with a shortcut around every pair of
-convolutions are trained on the same batches. All have batch norm, so nothing vanishes in the first
-step. Still the deep plain network trains worse than the shallow one: its *training* loss is higher,
-so this is no overfitting. In a residual block the layers add to their input:
+convolutions are trained on the same batches. All have batch norm, so the signal does not vanish.
+But the gradient of a plain network grows from layer to layer on its way back: at the start it is a
+thousand times larger in the first of 56 layers than in the last. The deep plain network trains
+worse than the shallow one: its *training* loss is higher, so this is no overfitting. In a residual
+block the layers add to their input:
 
 $$ y = x + F(x) $$
 
 The gradient reaches $x$ directly through the sum, and a block that is not needed has only to make
-$F$ small. Here every block begins with $F = 0$ (the scale of its last batch norm is 0). With
-shortcuts the deep network trains about as well as the shallow one, or better.
+$F$ small. Here the last batch norm of each of the $L$ blocks begins with a scale of $1 / \sqrt{L}$.
+With shortcuts the deep network trains about as well as the shallow one, or better.
 
 **Initialization.** A deep plain network with ReLUs and *without* batch norm. Behind a ReLU half of
 the signal's mean square is lost, and Glorot's weights, made for layers without one, do not make up
@@ -57,13 +59,13 @@ random weights is trained for as many steps as both, and often stays behind: tha
 a matter of the optimization.
 
 **Reading it.** Each map shows the gradient norm of every layer's weights over time, on one
-logarithmic scale: the first layer is on top. Dark upper rows are layers that learn nothing. The
-networks take turns, so the curves grow together.
+logarithmic scale: the first layer is on top. Even rows are what a training needs; very dark ones
+are layers that learn nothing. The networks take turns, so the curves grow together.
 
 He et al. 2016, *Deep Residual Learning for Image Recognition*, sections 1, 3 and 4.2 (plain 20 and
 56 layers on CIFAR-10); He et al. 2015, *Delving Deep into Rectifiers*, section 2.2, figures 2 and 3
-(22 and 30 layers); Glorot and Bengio 2010; Goyal et al. 2017, *Accurate, Large Minibatch SGD*,
-section 5.1 (blocks that begin as identities).
+(22 and 30 layers); Glorot and Bengio 2010; De and Smith 2020, section 3 (the scale of the blocks);
+Yang et al. 2019, *A Mean Field Theory of Batch Normalization* (growing gradients).
 """
 
 RESIDUAL, INITIALIZATION, IDENTITY = SHOW = (
@@ -85,14 +87,14 @@ class Params:
     show: str = param(RESIDUAL, "Compare", "Which networks are trained side by side.", choices=SHOW)
     shallow: int = param(
         20, "Layers, shallow", "Of the shallow networks.",
-        low=4, high=32, step=2, when=_is(RESIDUAL),
+        low=4, high=26, step=2, when=_is(RESIDUAL),
     )  # fmt: skip
     deep: int = param(
-        56, "Layers, deep", "Of the deep networks.", low=6, high=80, step=2, when=_is(RESIDUAL)
+        56, "Layers, deep", "Of the deep networks.", low=6, high=56, step=2, when=_is(RESIDUAL)
     )
     depth: int = param(
         30, "Layers", "Of all networks: 22 and 30 in the paper.",
-        low=4, high=60, when=_is(INITIALIZATION),
+        low=4, high=40, when=_is(INITIALIZATION),
     )  # fmt: skip
     base: int = param(
         8, "Layers, shallow", "Of the network that is trained first.",
@@ -103,7 +105,7 @@ class Params:
     )
     width: int = param(
         8, "Channels", "Of the first stage; the next ones have 2 and 4 times as many.",
-        low=4, high=32, step=4,
+        low=4, high=16, step=4,
     )  # fmt: skip
     steps: int = param(300, "Steps", "Of each network.", low=10, high=10000, log=True)
     rate: float = param(
@@ -162,7 +164,7 @@ class _Race:
                     trained = self._add(f"{words}, {layers} layers", color, recipe)
                     network = trained.learner.network
                     if shortcuts and isinstance(network, SmallNet):
-                        begin_as_identities(network)
+                        scale_branches(network)
         else:
             for how, color in (("Glorot", RED), ("He", BLUE)):
                 # With plain SGD neither begins within a few hundred steps.

@@ -61,7 +61,7 @@ class Params:
     width: int = param(
         _DEFAULT.width, "Channels", "Of the first layers; later ones have 2 and 4 times as many. "
         "Starts a new run.",
-        low=4, high=64, step=4, section=NETWORK, when=_trains,
+        low=4, high=32, step=4, section=NETWORK, when=_trains,
     )  # fmt: skip
     initialization: str = param(
         _DEFAULT.initialization, "Initialization",
