@@ -67,7 +67,7 @@ def test_where_the_order_differs_from_the_lecture_it_is_said() -> None:
     other = rows(a=0.83, b=0.90, c=0.82, d=0.88, e=0.86, f=0.87)
     words = compared(other)
     assert words.startswith(f"no better than the single network: {TRUE_VOTE}")
-    assert "here ensemble, average of predictions, snapshots, average of predictions" in words
+    assert "the order is ensemble: average > snapshots: average > snapshots: mean weights" in words
     assert compared(Result("")) == ""
 
 

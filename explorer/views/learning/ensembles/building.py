@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from explorer.training.small.recipe import Recipe
 
 SHOWN = 20
-TRUE_AVERAGE, TRUE_VOTE = "ensemble, average of predictions", "ensemble, vote"
-SNAP_AVERAGE, SNAP_VOTE = "snapshots, average of predictions", "snapshots, vote"
-SNAP_WEIGHTS = "snapshots, average of weights"
+TRUE_AVERAGE, TRUE_VOTE = "ensemble: average", "ensemble: vote"
+SNAP_AVERAGE, SNAP_VOTE = "snapshots: average", "snapshots: vote"
+SNAP_WEIGHTS = "snapshots: mean weights"
 SINGLE = "single network"
 DECK = {
     SINGLE: 0.837, TRUE_AVERAGE: 0.855, TRUE_VOTE: 0.851, SNAP_AVERAGE: 0.865, SNAP_VOTE: 0.861,
