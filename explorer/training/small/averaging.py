@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 def averaged(members: Sequence[Probabilities]) -> NDArray[np.int64]:
     """(N,) the class with the largest mean probability; members are (N, classes)."""
-    return np.mean(members, axis=0).argmax(axis=1)
+    found: NDArray[np.int64] = np.mean(members, axis=0).argmax(axis=1)
+    return found
 
 
 def voted(members: Sequence[Probabilities]) -> NDArray[np.int64]:
@@ -30,7 +31,8 @@ def voted(members: Sequence[Probabilities]) -> NDArray[np.int64]:
     for member in members:
         votes[np.arange(len(mean)), member.argmax(axis=1)] += 1
     # Means are at most 1: they decide nothing but between equal counts.
-    return (votes + 0.5 * mean).argmax(axis=1)
+    found: NDArray[np.int64] = (votes + 0.5 * mean).argmax(axis=1)
+    return found
 
 
 def with_mean_weights(network: nn.Module, states: Sequence[Mapping[str, Tensor]]) -> nn.Module:

@@ -222,7 +222,7 @@ class Learner:
         places = torch.arange(first, first + batch)
         epochs = places // count
         rows = torch.empty(batch, dtype=torch.int64)
-        for epoch in epochs.unique().tolist():
+        for epoch in sorted(set(epochs.tolist())):
             if self._order[0] != epoch:
                 order = torch.randperm(count, generator=self._generator(_BATCHES, epoch))
                 self._order = epoch, order
@@ -255,7 +255,7 @@ def scored(module: nn.Module, pictures: Tensor, labels: Tensor) -> Score:
     mode = module.training
     module.eval()
     try:
-        logits = torch.cat([module(prepared(part)) for part in pictures.split(CHUNK)])
+        logits = torch.cat([module(prepared(part)) for part in torch.split(pictures, CHUNK)])
     finally:
         module.train(mode)
     loss = float(F.cross_entropy(logits, labels))
@@ -274,7 +274,7 @@ def refresh_norms(module: nn.Module, pictures: Tensor) -> None:
             norm.reset_running_stats()
             norm.momentum = None  # the plain mean over all batches
         module.train()
-        for part in pictures.split(CHUNK):
+        for part in torch.split(pictures, CHUNK):
             module(prepared(part))
     finally:
         for norm, momentum in zip(norms, before, strict=True):

@@ -19,6 +19,7 @@ from explorer.training.small.recipe import Recipe
 from explorer.views.learning.depth import charts
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.grids.matrix import BLUE, GREEN, ORANGE, RED
+from explorer.views.shared.learning.charts import blank_pane
 from explorer.views.shared.learning.lanes import Trained, lanes_of
 from explorer.views.shared.learning.source import DATA_HELP, described, reading
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
     from explorer.training.small.data_set import DataSet
-    from explorer.views.shared.learning.lanes import Lane
+from explorer.views.shared.learning.lanes import Lane
+from explorer.views.shared.learning.charts import blank_pane
 
 EXPLANATION = r"""
 More layers can compute more functions. Whether training finds them is another question.
@@ -177,8 +179,8 @@ class _Race:
                 self._add(f"{how}, {p.depth} layers", color, recipe)
         total = p.steps * len(self._networks)
         for number in range(p.steps):
-            for network in self._networks:
-                yield self._next(network, total, f"step {number + 1} of {p.steps}")
+            for each in self._networks:
+                yield self._next(each, total, f"step {number + 1} of {p.steps}")
         yield Step(self._result(), total, total)
 
     def identity(self) -> Generator[Step[Result], Any, None]:
@@ -245,7 +247,7 @@ class _Race:
 
 def draw(result: Result, params: Params) -> Board:
     if not result.lanes:
-        blank = charts.blank_pane("flow_0", "Networks", "not yet")
+        blank = blank_pane("flow_0", "Networks", "not yet")
         return Board((blank,), summary="Reading the data")
     return Board(
         result.cache.get("panes", lambda: charts.flow_panes(result.lanes)),

@@ -88,7 +88,9 @@ def steps(scene: Scene, params: Params) -> Generator[Step[Result], Params | None
     if params.run is not None:
         given = runs.read(Path(params.run.path))
         recipe = given.recipe
-    data, newest = yield from reading(scene, params.data, Result("", (), recipe))
+    opening: Generator[Step[Result], Params | None, tuple[DataSet, Params | None]]
+    opening = reading(scene, params.data, Result("", (), recipe))
+    data, newest = yield from opening
     if newest is not None and given is None:
         params, recipe = newest, recipe_of(newest)
     course = _Course(data, recipe, scene.seed)

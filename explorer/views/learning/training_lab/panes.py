@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from explorer.training.small.runs import Run
     from explorer.views.learning.training_lab.course import Result
 
-SIZE = (900.0, 500.0)
-LEFT = 120.0
+SIZE = (640.0, 400.0)
+LEFT = 96.0
 MOST_LAYERS = 12
 """Drawn one above the other; of deeper networks evenly spaced ones."""
 FULL = 0.35
@@ -146,8 +146,8 @@ def _flow(moments: Sequence[Moment]) -> Plot:
 def tables(result: Result) -> tuple[Table, ...]:
     found = []
     if result.changes:
-        rows = tuple((each.step, each.words) for each in result.changes)
-        found.append(Table("changes", ("step", "changed to"), rows, title="Changes on the way"))
+        changes = tuple((each.step, each.words) for each in result.changes)
+        found.append(Table("changes", ("step", "changed to"), changes, title="Changes on the way"))
     rows = tuple(
         (
             run.name, settings(run), run.seed, run.step,

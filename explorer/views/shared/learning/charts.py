@@ -47,7 +47,7 @@ def training_curve(
     """The mean of the last steps at every step, thinned to what is visible."""
     means = smoothed(y, window)
     rows = np.unique(np.linspace(0, max(len(y) - 1, 0), min(len(y), MOST_POINTS)).astype(np.int64))
-    return Curve(rows + 1.0, means[rows], label, color)
+    return Curve(rows.astype(np.float64) + 1, means[rows], label, color)
 
 
 def curve_of(points: Sequence[tuple[float, float]], label: str, color: Color) -> Curve:
