@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
     from explorer.training.small.data_set import DataSet
-from explorer.views.shared.learning.lanes import Lane
-from explorer.views.shared.learning.charts import blank_pane
+    from explorer.views.shared.learning.lanes import Lane
 
 EXPLANATION = r"""
 More layers can compute more functions. Whether training finds them is another question.
