@@ -65,11 +65,12 @@ def test_closing_stops_after_a_step_of_one_network() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_plain_56_layers_train_worse_than_20_and_with_shortcuts_they_do_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(SOURCE, drawn)
-    result, _ = last(VIEW, Params(steps=200), seed=0)
+    result, _ = last(VIEW, Params(steps=100), seed=0)
     plain, deep, residual, deep_residual = (lane.loss(40) for lane in result.lanes)
     print(plain, deep, residual, deep_residual)
     assert deep > plain + 0.1
@@ -78,6 +79,7 @@ def test_plain_56_layers_train_worse_than_20_and_with_shortcuts_they_do_not(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_he_trains_22_relu_layers_sooner_than_glorot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SOURCE, drawn)
     result, _ = last(VIEW, Params(show=INITIALIZATION, steps=300), seed=0)
@@ -98,6 +100,7 @@ def test_he_keeps_the_gradient_of_deep_relu_networks_and_glorot_loses_it(depth: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_depth_from_identity_layers_does_not_hurt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SOURCE, drawn)
     result, _ = last(VIEW, Params(show=IDENTITY, steps=150), seed=0)

@@ -72,6 +72,7 @@ def test_where_the_order_differs_from_the_lecture_it_is_said() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_each_ensemble_beats_the_single_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SOURCE, drawn)
     result, board = last(VIEW, VIEW.Params(), seed=0)

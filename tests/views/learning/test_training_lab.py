@@ -200,6 +200,7 @@ def trained(steps_: int, **changed: Any) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_batch_norm_bears_a_ten_times_larger_learning_rate() -> None:
     found = {
         (norm, rate): trained(200, norm=norm, rate=rate)
@@ -213,6 +214,7 @@ def test_batch_norm_bears_a_ten_times_larger_learning_rate() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_too_small_weights_learn_nothing_where_he_learns() -> None:
     small = trained(200, norm=False, rate=0.02, initialization="too small")
     he = trained(200, norm=False, rate=0.02)
