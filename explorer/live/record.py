@@ -24,7 +24,7 @@ from explorer.live.spool import FILE_BYTES, MEMORY_BYTES, Painted, Spool
 from explorer.saving.lines import frame_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from explorer.core.layers import Board, UInt8
@@ -286,11 +286,20 @@ class FilmRecorder:
                 if len(spool):
                     self._encode_next(pieces, spool)
                 else:
-                    with self._encoding:
+                    with self._at_pieces():
                         self._fill(time.perf_counter() - LATE_SECONDS, pieces)
         except Exception as error:  # noqa: BLE001 - a full disk, a defect: the painting thread ends
-            self._broken = True
             self._fail(error)
+
+    @contextlib.contextmanager
+    def _at_pieces(self) -> Iterator[None]:
+        """For one thread at a time; after an error for none."""
+        with self._encoding:
+            try:
+                yield
+            except Exception:
+                self._broken = True
+                raise
 
     def _may_encode(self, spool: Spool) -> bool:
         """True when there is something to encode, or nothing has come for a while."""
@@ -305,23 +314,24 @@ class FilmRecorder:
             return not self._stopping
 
     def _encode_next(self, pieces: Pieces, spool: Spool) -> None:
-        with self._encoding:
+        with self._at_pieces():
             painted = spool.take()
-            if painted is None:
-                return
-            if painted.frame is not None:
+            if painted is not None and painted.frame is not None:
                 pieces.hold(painted.place - pieces.written)
                 if pieces.written <= painted.place:
                     pieces.add(painted.frame)
-            if painted.line:
+            if painted is not None and painted.line:
                 pieces.line(painted.line)
             with self._condition:
-                status, hurry = self._status, self._hurry
-                encoded = status.encoded + (painted.frame is not None)
-                lines = status.lines + bool(painted.line)
-                self._status = replace(status, encoded=encoded, lines=lines)
-                self._hurry = hurry and spool.share > HALF_FULL
+                if painted is not None:
+                    self._count(painted)
+                self._hurry = self._hurry and spool.share > HALF_FULL
             self._commit_when_due(pieces)
+
+    def _count(self, painted: Painted) -> None:
+        status = self._status
+        encoded = status.encoded + (painted.frame is not None)
+        self._status = replace(status, encoded=encoded, lines=status.lines + bool(painted.line))
 
     def _encode_rest(self, pieces: Pieces, spool: Spool) -> None:
         if pieces.written > pieces.record.written:
