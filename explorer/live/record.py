@@ -1,11 +1,13 @@
 """Records what is followed: a film, and a line of data for every answered frame, beside the rest.
 
 A thread of its own paints, which is quick; the frames then wait in a spool (`explorer.live.spool`)
-for a second thread, which encodes with the processor time that is left. What still waits when the
-recording is stopped, or when the spool is nearly full, is encoded with the priority of the first
-thread. The caller never waits: only when both fall behind are frames dropped, and counted. The film
-is written piece by piece (`explorer.saving.film_pieces`): a program that is killed loses what waits
-and the last seconds of what is encoded, and no more.
+for a second thread, which encodes with the processor time that is left. Only that one has the
+lowest priority, for it computes without Python's lock: a thread that waits for a processor while it
+holds the lock would stop all others. What still waits when the recording is stopped, or when the
+spool is nearly full, is encoded by the first thread. The caller never waits: only when both fall
+behind are frames dropped, and counted. The film is written piece by piece
+(`explorer.saving.film_pieces`): a program that is killed loses what waits and the last seconds of
+what is encoded, and no more.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ MOST_WAITING = 12
 """What is handed over while this much waits is dropped."""
 
 NEARLY_FULL, HALF_FULL = 0.75, 0.5
-"""Shares of the spool: encoding gets a normal priority at the first, until the second."""
+"""Shares of the spool: the painting thread encodes as well from the first, until the second."""
 
 PIECE_SECONDS = 2.0
 """A killed program loses at most this much of what is encoded."""
@@ -193,7 +195,6 @@ class FilmRecorder:
     # -- the painting thread ----------------------------------------------------------------------
 
     def _run(self) -> None:
-        lower_priority()
         pieces: Pieces | None = None
         try:
             pieces = self._open()
@@ -334,6 +335,7 @@ class FilmRecorder:
         self._status = replace(status, encoded=encoded, lines=status.lines + bool(painted.line))
 
     def _encode_rest(self, pieces: Pieces, spool: Spool) -> None:
+        lower_priority()  # what is live goes on
         if pieces.written > pieces.record.written:
             self._commit(pieces)  # its encoder has threads of low priority
         while len(spool) and not (self._canceled and pieces.written):
