@@ -100,10 +100,10 @@ class Writing(QObject):
         if self._notice is not None:
             self._desk.notices.reword(self._notice, words)
             return
-        actions = ((self.tr("Cancel"), self.cancel),)
+        actions = [(self.tr("Cancel"), self.cancel)]
         if self._closing:
-            actions = ((self.tr("Keep open"), self._stay), (self.tr("Close now"), self.cancel))
-        self._notice = Notice(words, "info", "", actions)
+            actions = [(self.tr("Keep open"), self._stay), (self.tr("Close now"), self.cancel)]
+        self._notice = Notice(words, "info", "", tuple(actions))
         self._desk.notices.show_notice(self._notice)
 
     def _stay(self) -> None:
