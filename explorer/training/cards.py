@@ -14,6 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from explorer.core.resources import resource_path
 from explorer.networks.checkpoints.eight_bit import packed, unpacked
 from explorer.networks.embedded import ARCHITECTURES
+from explorer.networks.faces import FACES
+from explorer.networks.generative import GENERATIVE
 from explorer.training.checkpoints import CHECKPOINT, load_average
 from explorer.training.loop import CONFIG, write_json
 
@@ -33,6 +35,8 @@ LICENSE = (
     "Trained on photos that ImageNet offers for non-commercial research and education: check its"
     " terms before any other use. The program contains none of these photos."
 )
+
+_MAKERS = {**ARCHITECTURES, **GENERATIVE, **FACES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ def export(
     average, step = load_average(source / CHECKPOINT)
     if hasattr(teaches, "shipped"):
         average = teaches.shipped(name, average)
-    model = ARCHITECTURES[facts.function](**facts.kwargs)
+    model = _MAKERS[facts.function](**facts.kwargs)
     own = {
         key: value
         for key, value in to_half(average).items()

@@ -49,11 +49,12 @@ class Recipe:
         average: Decay per step of the moving average of the weights, which is what gets shipped.
         clip: Largest norm of the gradient (0 = no limit).
         seed: Of the weights, the order of the photos and every random crop.
-        optimizer: "sgd" or "adamw" (Loshchilov & Hutter 2019, with betas 0.9 and 0.99).
+        optimizer: "sgd" or "adamw" (Loshchilov & Hutter 2019).
         slower: Parts of the network, by their names' beginning, whose learning rate is this share.
         minutes: The cycle ends after this time of training, whatever the epochs (0 = no limit);
             the result then depends on the speed of the computer.
         floor: The last learning rate, as a share of `peak`.
+        betas: Of AdamW.
     """
 
     epochs: float
@@ -69,6 +70,7 @@ class Recipe:
     slower: dict[str, float] = field(default_factory=dict)
     minutes: float = 0.0
     floor: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.99)
 
     def rate(self, progress: float) -> float:
         """The learning rate at `progress` in [0, 1]."""
@@ -287,7 +289,7 @@ def optimizer_for(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
             {"params": vectors, "weight_decay": 0.0, "share": share},
         ]
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.peak, betas=(0.9, 0.99))
+        return torch.optim.AdamW(groups, lr=recipe.peak, betas=recipe.betas)
     return torch.optim.SGD(groups, lr=recipe.peak, momentum=recipe.momentum, nesterov=True)
 
 

@@ -66,6 +66,15 @@ LESSONS = {
     "lite-keypointrcnn": "explorer.training.lessons.lite.keypoints",
     "lite-pose": "explorer.training.lessons.lite.pose",
     "lite-face-points": "explorer.training.lessons.face_points",
+    "mini-gan-faces": "explorer.training.lessons.generative.faces",
+    "mini-vae-faces": "explorer.training.lessons.generative.autoencoder",
+    "mini-face-embedding": "explorer.training.lessons.faces.embedding",
+    "mini-face-age": "explorer.training.lessons.faces.age",
+    "mini-pixel-faces": "explorer.training.lessons.generative.pixels",
+    "mini-superres": "explorer.training.lessons.generative.photos",
+    "mini-colorize": "explorer.training.lessons.generative.photos",
+    "mini-pix2pix-maps": "explorer.training.lessons.generative.translation",
+    "mini-cyclegan-maps": "explorer.training.lessons.generative.cycle",
 }
 """Network -> module."""
 

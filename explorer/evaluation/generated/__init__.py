@@ -1,0 +1,1 @@
+"""Figures for networks that make pictures, and for networks that compare faces."""

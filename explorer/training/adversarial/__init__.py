@@ -1,0 +1,1 @@
+"""What training two players against each other needs: losses, penalties, augmentation."""
