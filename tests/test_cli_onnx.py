@@ -23,7 +23,8 @@ def shown(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, objec
 def test_what_is_set_is_remembered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = classifier(tmp_path / "pets.onnx")
     card = shown(capsys, path)
-    assert (card["task"], card["assumed"]) == ("classification", ["preprocessing", "task"])
+    assert card["task"] == "classification"
+    assert card["assumed"] == ["preprocessing", "task", "class names"]
     (tmp_path / "list.txt").write_text("cat\ndog\nhen\n")
     shown(
         capsys, path, "--classes", tmp_path / "list.txt", "--task", "classification",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "list": ("explorer.cli.listing", "list the views with their parameters, and the networks"),
     "render": ("explorer.cli.render", "run a view on photos and write pictures, data or a film"),
-    "check": ("explorer.cli.check", "say what is in a file of weights"),
+    "check": ("explorer.cli.check", "say what is in a file of weights or of a network"),
     "doctor": ("explorer.cli.doctor", "check what is installed, found and missing"),
     "batch": ("explorer.cli.batch", "run a view or compute features on whole folders"),
     "evaluate": ("explorer.cli.evaluate", "evaluate a network on photos with ground truth"),

@@ -1,4 +1,4 @@
-"""`explorer check FILE…`: what is in files of weights, and which networks they may be of."""
+"""`explorer check FILE…`: what is in files of weights and of networks, and what they may be of."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add the sub-command to those of the program."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "check",
-        help="say what is in a file of weights",
+        help="say what is in a file of weights or of a network",
         description="Say what is in a file of weights: its tensors, the names of its classes, and "
-        "the networks that it fits, with what is missing or unknown. Nothing in the file is "
-        "executed, and no network is built.",
+        "the networks that it fits, with what is missing or unknown; and what is in an ONNX file: "
+        "its inputs, outputs, operators and task. No code in a file is executed.",
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a .pth, .pt or .safetensors file")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="a .pth, .pt, .safetensors or .onnx file"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -40,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
             complain(error)
             status = 2
             continue
-        if not inspected.candidates:
+        if not inspected.usable:
             status = max(status, 1)
         found.append(asdict(inspected))
         if not args.json:

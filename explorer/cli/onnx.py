@@ -36,9 +36,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--classes", metavar="LIST", help="a file with a class name on each line")
     parser.add_argument("--size", metavar="HxW", help="height and width of the input, as 640x640")
     parser.add_argument(
-        "--fit", choices=("stretch", "crop", "center", "corner"),
-        help="how a photo becomes that size: stretched, resized and center-cropped, or letterboxed "
-        "with gray on both sides (center) or at the right and below (corner)",
+        "--fit", choices=("stretch", "crop", "tight", "center", "corner", "short", "whole"),
+        help="how a photo becomes that size: stretched; its center cropped after its short side "
+        "was resized to 256/224 of it (crop) or to it (tight); letterboxed with gray on "
+        "both sides (center) or at the right and below (corner); or in its own shape, with that "
+        "short side (short) or as it is (whole)",
     )  # fmt: skip
     parser.add_argument("--mean", metavar="R,G,B", help="for values from 0 to 1; none = 0 to 1")
     parser.add_argument("--std", metavar="R,G,B", help="for values from 0 to 1")
@@ -93,23 +95,16 @@ def _card(name: str, cards: tuple[Card, ...]) -> Card:
 
 def _preprocess(args: argparse.Namespace, card: Card) -> Any:
     """The preprocessing with what was given; None where nothing was."""
+    from explorer.networks.onnx import answers
+
     changed: dict[str, Any] = {}
     size = _size(args.size)
+    steps = card.preprocess
     if size is not None or args.fit:
-        before = card.preprocess
-        known = before.resize if isinstance(before.resize, tuple) else (before.crop,) * 2
-        height, width = size or known
-        if height is None or width is None:
-            raise ExplorerError("--fit needs a size.", "Give --size HxW.")
-        fit = args.fit or before.letterbox or ("crop" if before.crop else "stretch")
-        if fit == "crop" and height != width:
-            raise ExplorerError("--fit crop needs a square size.", "Give --fit stretch.")
-        resize = height if before.resize == before.crop else round(height * 256 / 224)
-        changed = {
-            "resize": resize if fit == "crop" else (height, width),
-            "crop": height if fit == "crop" else None,
-            "letterbox": fit if fit in ("center", "corner") else "",
-        }
+        fit = args.fit or answers.fit_of(card)
+        steps = answers.sized(
+            steps, size or answers.size_of(card), "stretch" if fit == answers.KEPT else fit
+        )
     channels = card.preprocess.channels
     if args.range:
         scale = (None, None) if args.range == "1" else ((0.0,) * channels, (1 / 255,) * channels)
@@ -119,7 +114,8 @@ def _preprocess(args: argparse.Namespace, card: Card) -> Any:
             raise ExplorerError("--mean and --std belong together.", "Give both.")
         changed["mean"] = _numbers("--mean", args.mean, channels)
         changed["std"] = _numbers("--std", args.std, channels)
-    return replace(card.preprocess, **changed) if changed else None
+    said = size is not None or args.fit or changed
+    return replace(steps, **changed) if said else None
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

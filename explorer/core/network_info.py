@@ -55,6 +55,8 @@ CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".th", ".bin")
 
 
 ONNX_SUFFIX = ".onnx"
+ASSUMED = "usual ones are assumed."
+"""How the note ends about what an ONNX file does not say."""
 
 
 def is_onnx(path: str | Path) -> bool:

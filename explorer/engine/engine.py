@@ -75,12 +75,20 @@ class Engine:
             self._networks[spec] = network
             others = [other for other in self._networks if other != spec and other not in keep]
             for old in others[: max(0, len(self._networks) - MOST_NETWORKS)]:
-                del self._networks[old]
-                self._fast.pop(old, None)
-                for key in [key for key in self._scenes if key[0] == old]:
-                    del self._scenes[key]
+                self._drop(old)
         self._networks.move_to_end(spec)
         return self._networks[spec]
+
+    def release(self, name: str) -> None:
+        """Forgets the network of that name, which is another one now, and what it has computed."""
+        for spec in [spec for spec in self._networks if spec.name == name]:
+            self._drop(spec)
+
+    def _drop(self, spec: NetworkSpec) -> None:
+        del self._networks[spec]
+        self._fast.pop(spec, None)
+        for key in [key for key in self._scenes if key[0] == spec]:
+            del self._scenes[key]
 
     def keep(self, network: Network) -> None:
         """Takes a network that was made elsewhere: its `spec` names it from now on."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from explorer.core.errors import ExplorerError
 from explorer.core.listing import either
 from explorer.core.network_info import CHECKPOINT_SUFFIXES, file_and_part, is_onnx
-from explorer.core.reading import display_name
 from explorer.core.step import Step
 from explorer.networks import devices, made, plugins, shipped, zoo
 from explorer.networks.checkpoints import fitting, inspection, loading, reading, weights
 from explorer.networks.entry import NO_WEIGHTS, Entry, WeightsOption
 from explorer.networks.external import hf_folder, other_detectors, python_file, timm_models
 from explorer.networks.onnx import cards
+from explorer.networks.onnx import contents as onnx_contents
 from explorer.networks.onnx import loading as onnx
 
 if TYPE_CHECKING:
@@ -29,11 +29,14 @@ if TYPE_CHECKING:
     from explorer.networks.definition import Definition
     from explorer.networks.made import NewNetwork
     from explorer.networks.network import Network
+    from explorer.networks.onnx.answers import Answers, Questions
+    from explorer.networks.onnx.contents import Contents
 
 __all__ = [
     "NO_WEIGHTS",
     "Entry",
     "WeightsOption",
+    "answered",
     "check_asked",
     "default_for",
     "definitions",
@@ -43,6 +46,8 @@ __all__ = [
     "inspect",
     "keep",
     "load",
+    "opened",
+    "questions",
     "unavailable",
 ]
 
@@ -73,6 +78,24 @@ def opened(path: Path, **settings: Any) -> str:
         ExplorerError: The file cannot be used.
     """
     return onnx.opened(path, _taken(), **settings).name
+
+
+def questions(path: Path) -> Questions:
+    """What is unclear about an ONNX file, with proposals; nothing is remembered of it yet.
+
+    Raises:
+        ExplorerError: The file cannot be used.
+    """
+    return onnx.questions(path)
+
+
+def answered(path: Path, said: Answers) -> str:
+    """As `opened`, with the user's answers.
+
+    Raises:
+        ExplorerError: The file cannot be used; the names are not as many as the classes.
+    """
+    return onnx.answered(path, said, _taken()).name
 
 
 def unavailable() -> tuple[Unavailable, ...]:
@@ -134,17 +157,14 @@ def guess(path: Path) -> tuple[str, ...]:
     return _names_of(reading.read(path))
 
 
-def inspect(path: Path) -> Inspection:
-    """What is in a file of weights, and which networks it may be of; builds none.
+def inspect(path: Path) -> Inspection | Contents:
+    """What is in a file of weights, and which networks it may be of; what is in an ONNX file.
 
     Raises:
-        ExplorerError: When the file cannot be read as weights.
+        ExplorerError: When the file cannot be read as weights, or as a network.
     """
     if is_onnx(path):
-        raise ExplorerError(
-            f"{display_name(path)} is a whole network, not a file of weights.",
-            "`explorer onnx FILE` says what is in it.",
-        )
+        return onnx_contents.contents(path)
     every = (*definitions(), *other_detectors.definitions())
     return inspection.inspect(path, every, timm_models.definitions())
 

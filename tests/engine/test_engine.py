@@ -143,6 +143,17 @@ def test_steering_reaches_the_view(loads: list[NetworkSpec]) -> None:
     steps.close()
 
 
+def test_a_network_that_has_changed_is_loaded_again(loads: list[NetworkSpec]) -> None:
+    engine = Engine()
+    names = ["classification", "classification-2"]
+    for name in names:
+        results(engine, ask(name=name))
+    engine.release("classification")
+    for name in names:
+        results(engine, ask(name=name))
+    assert [spec.name for spec in loads] == [*names, names[0]], "the other one stays"
+
+
 def test_a_network_of_the_wrong_kind_is_said(loads: list[NetworkSpec]) -> None:
     with pytest.raises(ExplorerError, match="needs a network for detection"):
         results(Engine(), ask(tasks=frozenset({"detection"})))

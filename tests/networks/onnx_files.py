@@ -82,3 +82,18 @@ def classifier(
         constants=constants, **more,
     )  # fmt: skip
     return written(model, path)
+
+
+def outputs(path: Path, *shapes: tuple[int, ...], side: int = 640, **more: Any) -> Path:
+    """A network that gives zeros of these shapes for an image of that side."""
+    nodes, constants = [helper.make_node("ReduceMean", ["image"], ["m"], keepdims=0)], {}
+    nodes.append(helper.make_node("Mul", ["m", "zero"], ["n"]))
+    for number, shape in enumerate(shapes):
+        constants[f"c{number}"] = np.zeros(shape, np.float32)
+        nodes.append(helper.make_node("Add", [f"c{number}", "n"], [f"o{number}"]))
+    model = model_of(
+        nodes, given={"image": [1, 3, side, side]},
+        made={f"o{number}": list(shape) for number, shape in enumerate(shapes)},
+        constants={**constants, "zero": np.zeros((), np.float32)}, **more,
+    )  # fmt: skip
+    return written(model, path)

@@ -86,35 +86,55 @@ class Inspection:
     candidates: tuple[Candidate, ...]
     notes: tuple[str, ...]
 
+    @property
+    def usable(self) -> bool:
+        """It fits a network of the catalog."""
+        return bool(self.candidates)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The networks of the catalog that it fits, the best first."""
+        return tuple(candidate.name for candidate in self.candidates)
+
     def text(self) -> str:
         """`lines`, one below the other."""
         return "\n".join(f"{head}: {words}" for head, words in self.lines())
 
     def lines(self) -> tuple[tuple[str, str], ...]:
         """A heading and words for each fact, for a table or a card."""
-        size = f"{self.bytes / 1e6:.1f} MB" if self.bytes >= 1e5 else f"{self.bytes / 1e3:.1f} kB"
         found = [
-            ("File", f"{self.name}, {size}"),
+            ("File", f"{self.name}, {size_words(self.bytes)}"),
             ("Tensors", f"{self.tensors:,} with {self.numbers:,} numbers"),
-            ("Names begin", _listed([f"{word} ({count})" for word, count in self.groups], 8)),
+            ("Names begin", listed_up_to([f"{word} ({count})" for word, count in self.groups], 8)),
         ]
         if self.architecture:
             found.append(("Calls itself", self.architecture))
         if self.parts:
-            found.append(("Networks in it", _listed(self.parts, 6)))
+            found.append(("Networks in it", listed_up_to(self.parts, 6)))
         classes = "none listed"
         if self.classes:
             count = quantity(len(self.classes), "class", "classes")
-            classes = f"{count}: {_listed(self.classes, 5)}"
+            classes = f"{count}: {listed_up_to(self.classes, 5)}"
         found.append(("Class names", classes))
         if self.not_finite:
-            found.append(("NaN or infinity", _listed(self.not_finite, 3)))
+            found.append(("NaN or infinity", listed_up_to(self.not_finite, 3)))
         for candidate in self.candidates:
             found.append(("Looks like", candidate_words(candidate)))
         if not self.candidates:
             found.append(("Looks like", "no network of the catalog"))
+        else:
+            found.append(("Would be random", _random(self.candidates[0])))
         found += [("Note", note) for note in self.notes]
         return tuple(found)
+
+
+def _random(candidate: Candidate) -> str:
+    """Which weights of the likely architecture the file lacks."""
+    if not candidate.missing:
+        return "nothing"
+    count = quantity(len(candidate.missing), "tensor")
+    names = listed_up_to(candidate.missing, 4)
+    return f"{count} of {candidate.title}, so the file is not used as it is: {names}"
 
 
 def candidate_words(candidate: Candidate) -> str:
@@ -126,7 +146,7 @@ def candidate_words(candidate: Candidate) -> str:
         ("of another shape or type", candidate.other),
     ):  # fmt: skip
         if names:
-            words += f"; {len(names)} {what} ({_listed(names, 2)})"
+            words += f"; {len(names)} {what} ({listed_up_to(names, 2)})"
     return words
 
 
@@ -165,6 +185,12 @@ def inspect(
     )
 
 
-def _listed(words: Sequence[str], most: int) -> str:
+def size_words(count: int) -> str:
+    """As in: 12.8 MB."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+def listed_up_to(words: Sequence[str], most: int) -> str:
+    """The first ones, and how many more there are."""
     shown = ", ".join(words[:most])
     return shown if len(words) <= most else f"{shown}, … {len(words) - most} more"

@@ -6,6 +6,7 @@ look like; what the user sets afterwards stays with the file, wherever it is mov
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -55,6 +56,11 @@ class Card:
         parameters: Number of weights.
         shapes: Of its outputs for one image of the size that it was tried with.
         assumed: What nothing in the file says: "task", "preprocessing", "class names".
+        input_shape: Of its input, as the file declares it; 0 = any size, () = not known.
+        output_names: Of its outputs, in their order.
+        labels: Class names that came with the file, whatever its task is.
+        labels_from: Where: "the file", or the name of a list beside it.
+        answered: The user has been asked about what was assumed.
     """
 
     name: str
@@ -71,6 +77,11 @@ class Card:
     parameters: int = 0
     shapes: tuple[tuple[int, ...], ...] = ()
     assumed: tuple[str, ...] = ()
+    input_shape: tuple[int, ...] = ()
+    output_names: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    labels_from: str = ""
+    answered: bool = False
 
     def __post_init__(self) -> None:
         task_of(self.task)
@@ -87,6 +98,21 @@ class Card:
         settled = {known[key] for key in values if key in known}
         assumed = tuple(word for word in self.assumed if word not in settled)
         return replace(self, assumed=assumed, **values)
+
+    @property
+    def unclear(self) -> tuple[str, ...]:
+        """What the user is to be asked about, in the words of `assumed`."""
+        return () if self.answered else self.assumed
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of all that decides what the network answers, 64 hex digits.
+
+        The weights alone do not: the same file with another preprocessing gives other results.
+        """
+        decoding = None if self.decoding is None else asdict(self.decoding)
+        how = (self.task, asdict(self.preprocess), self.channel_order, self.layout, decoding)
+        return hashlib.sha256(f"{self.digest} {json.dumps(how)}".encode()).hexdigest()
 
     @property
     def entry(self) -> Entry:
@@ -179,7 +205,9 @@ def _read(path: Path) -> Card:
         values["decoding"] = Decoding(**values["decoding"])
     values["classes"] = tuple(str(word) for word in values["classes"])
     values["shapes"] = tuple(tuple(int(n) for n in shape) for shape in values["shapes"])
-    values["assumed"] = tuple(str(word) for word in values["assumed"])
+    for key in ("assumed", "output_names", "labels"):
+        values[key] = tuple(str(word) for word in values.get(key, ()))
+    values["input_shape"] = tuple(int(size) for size in values.get("input_shape", ()))
     return Card(**values)
 
 

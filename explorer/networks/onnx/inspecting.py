@@ -57,6 +57,7 @@ class ImageInput:
         height: In pixels; 0 = any.
         width: In pixels; 0 = any.
         bytes: It takes whole numbers from 0 to 255.
+        shape: As the file declares it; 0 = any size.
     """
 
     name: str
@@ -67,6 +68,7 @@ class ImageInput:
     height: int
     width: int
     bytes: bool
+    shape: tuple[int, ...]
 
 
 def image_input(file: OnnxFile) -> ImageInput:
@@ -109,7 +111,7 @@ def image_input(file: OnnxFile) -> ImageInput:
         )
     return ImageInput(
         inputs[0].name, "NHWC" if last else "NCHW", batched, batch, channels, height, width,
-        kind == kinds.UINT8,
+        kind == kinds.UINT8, tuple(sizes),
     )  # fmt: skip
 
 
@@ -214,6 +216,7 @@ def inspected(file: OnnxFile) -> tuple[Card, OnnxModule]:
         ExplorerError: It is no network for images, or it cannot run.
     """
     given = image_input(file)
+    _refuse_nan(file)
     module = built(file, given)
     sizes = sizes_of(file, given)
     trial = None
@@ -236,10 +239,14 @@ def inspected(file: OnnxFile) -> tuple[Card, OnnxModule]:
         task = _task_of(trial, None, len(labels))
     decoding = decoding_for(form, names, shapes, len(labels)) if task == "detection" else None
     count = class_count(task, shapes, decoding)
-    classes, beside = _classes(file, task, count, labels)
     steps, order = _preprocess(file, given, task, trial.size, decoding)
-    assumed = ["preprocessing"]
-    assumed += [] if told or decoding is not None else ["task"]
+    labels, source = _labels(file, task, count, labels)
+    classes = fitting_classes(labels, count, task) or published_classes(count, task)
+    assumed = [] if _says_preprocessing(file, given, decoding) else ["preprocessing"]
+    if not told and decoding is None and not fitting_classes(labels, count, task):
+        assumed.append("task")
+    if task != "features" and not fitting_classes(labels, count, task):
+        assumed.append("class names")
     card = Card(
         name="",
         path=str(Path(file.path).absolute()),
@@ -254,9 +261,27 @@ def inspected(file: OnnxFile) -> tuple[Card, OnnxModule]:
         why=module.why if isinstance(module, RuntimeModule) else "",
         parameters=_parameters(file),
         shapes=tuple(shapes),
-        assumed=(*assumed, *beside),
+        assumed=tuple(assumed),
+        input_shape=given.shape,
+        output_names=tuple(names),
+        labels=labels,
+        labels_from=source,
     )
     return card, module
+
+
+def _refuse_nan(file: OnnxFile) -> None:
+    """Weights that are not numbers give no answer; an infinity may be meant (a mask)."""
+    onnx = needed("onnx")
+    kinds = onnx.TensorProto
+    for tensor in file.model.graph.initializer:
+        if tensor.data_type in (kinds.FLOAT, kinds.FLOAT16, kinds.DOUBLE, kinds.BFLOAT16):
+            values = onnx.numpy_helper.to_array(tensor).astype("float32", copy=False)
+            if bool((values != values).any()):  # NaN alone differs from itself
+                raise ExplorerError(
+                    f"{file.name} cannot be used: {tensor.name[:40]} holds NaN.",
+                    "Export the network again from a checkpoint of before its training diverged.",
+                )
 
 
 def _compared(
@@ -366,25 +391,27 @@ def class_count(task: Task, shapes: Sequence[tuple[int, ...]], decoding: Decodin
             return 0
 
 
-def _classes(
+def _labels(
     file: OnnxFile, task: Task, count: int, labels: tuple[str, ...]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names by index, and whether they are assumed."""
-    if task == "features":
-        return (), ()
-    fitting = _fitting(labels, count, task)
-    if fitting:
-        return fitting, ()
-    for beside in names_beside(file.path):
-        fitting = _fitting(beside.names, count, task)
-        if fitting:
-            return fitting, ()
-    published = _published(count, task)
-    return published, (("class names",) if published else ())
+) -> tuple[tuple[str, ...], str]:
+    """Class names that came with the file, rather such as fit, and where they stand."""
+    if not fitting_classes(labels, count, task):
+        for beside in names_beside(file.path):
+            if fitting_classes(beside.names, count, task):
+                return beside.names, beside.file
+    return labels, "the file" if labels else ""
 
 
-def _fitting(names: Sequence[str], count: int, task: Task) -> tuple[str, ...]:
-    if not names:
+def _says_preprocessing(file: OnnxFile, given: ImageInput, decoding: Decoding | None) -> bool:
+    """Whether the range of the input is known: it is the usual one of YOLO, or the graph's own."""
+    yolo = decoding is not None and decoding.form in ("yolov5", "yolov8", "end-to-end")
+    known = given.bytes or yolo or metadata.is_ultralytics(file.metadata)
+    return known or _inside(file, given.name) is not None
+
+
+def fitting_classes(names: Sequence[str], count: int, task: Task) -> tuple[str, ...]:
+    """`names` by index for `count` classes (0 = any number); () where they do not fit."""
+    if not names or task == "features":
         return ()
     if task == "detection":
         return ("__background__", *names) if count in (0, len(names) + 1) else ()
@@ -395,7 +422,11 @@ def _fitting(names: Sequence[str], count: int, task: Task) -> tuple[str, ...]:
     return ()
 
 
-def _published(count: int, task: Task) -> tuple[str, ...]:
+DATA_SETS = {1000: "ImageNet", 81: "COCO", 91: "COCO", 92: "COCO", 21: "Pascal VOC"}
+"""By class count: whose names `published_classes` gives."""
+
+
+def published_classes(count: int, task: Task) -> tuple[str, ...]:
     """The names of the data set that has as many classes."""
     from explorer.networks import shipped, zoo  # large tables, needed for files without names
 

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from explorer.core.network_info import LayerInfo, NetworkInfo, unnamed_note
+from explorer.core.network_info import ASSUMED, LayerInfo, NetworkInfo, unnamed_note
 from explorer.core.reading import display_name
 from explorer.core.step import Step
 from explorer.networks.checkpoints.loading import (
     MIDDLE_LAYERS,
     chosen_names,
     default_layer,
+    fitting_names,
     layers_of,
+    wrong_count,
 )
 from explorer.networks.network import Network
-from explorer.networks.onnx import cards, inspecting
+from explorer.networks.onnx import answers, cards, inspecting
 from explorer.networks.onnx.packages import needed
 from explorer.networks.onnx.reading import read
 from explorer.networks.onnx.runtime import RuntimeModule
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Generator
 
     from explorer.core.network_info import NetworkSpec
+    from explorer.networks.onnx.answers import Answers, Questions
     from explorer.networks.onnx.cards import Card
     from explorer.networks.onnx.module import OnnxModule
 
@@ -50,21 +53,61 @@ def opened(path: Path, taken: Collection[str], **settings: Any) -> Card:
     Raises:
         ExplorerError: The file cannot be used; a value is not valid.
     """
-    place = Path(os.path.abspath(path.expanduser()))
-    needed("onnx"), needed("onnx2torch")
-    file = read(place)
-    known = cards.of_file(file.digest)
-    if known is None:
-        card, module = inspecting.inspected(file)
-        _fresh.clear()
-        _fresh[_state(file.digest, place)] = module
-    else:
-        card = replace(known, path=str(place))
+    card = looked_at(path)
     decoder = settings.pop("decoder", "")
     if decoder or "task" in settings:
         task = settings.pop("task", "detection" if decoder else card.task)
         card = inspecting.with_task(card, task, decoder)
+    if "classes" in settings:
+        settings["classes"] = _classes(card, tuple(settings["classes"]))
     return cards.keep(card.changed(**settings), taken)
+
+
+def answered(path: Path, said: Answers, taken: Collection[str]) -> Card:
+    """The card of a file with what the user says of it, which is remembered.
+
+    Raises:
+        ExplorerError: The file cannot be used; the names are not as many as the classes.
+    """
+    return cards.keep(answers.applied(looked_at(path), said), taken)
+
+
+def questions(path: Path) -> Questions:
+    """What is to be asked about a file; nothing is remembered.
+
+    Raises:
+        ExplorerError: The file cannot be used.
+    """
+    return answers.questions(looked_at(path))
+
+
+def looked_at(path: Path) -> Card:
+    """The card of a file: that of the last time, else a new one, which is not kept.
+
+    Raises:
+        ExplorerError: The file cannot be used.
+    """
+    place = Path(os.path.abspath(path.expanduser()))
+    needed("onnx"), needed("onnx2torch")
+    file = read(place)
+    known = cards.of_file(file.digest)
+    if known is not None:
+        return replace(known, path=str(place))
+    card, module = inspecting.inspected(file)
+    _fresh.clear()
+    _fresh[_state(file.digest, place)] = module
+    return card
+
+
+def _classes(card: Card, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names that the user gives, with a background where it was left out."""
+    count = inspecting.class_count(card.task, card.shapes, card.decoding)
+    if names and count:
+        found = fitting_names(names, count, card.task)
+        if not found:
+            raise wrong_count("The list of classes", len(names), count, card.task)
+        return found
+    return inspecting.fitting_classes(names, 0, card.task) or names
 
 
 def load(
@@ -113,9 +156,10 @@ def _network(
             f"{module.why}."
         )
         device = torch.device("cpu")
+    remarks += [remark] if (remark := answers.labels_remark(card)) else []
     if spec.half:
         remarks.append("ONNX files are computed in float32.")
-    if card.assumed:
+    if card.assumed and (card.classes or card.assumed != ("class names",)):
         remarks.append(_assumed(card))
     classes, unnamed = card.classes, 0
     if spec.classes:
@@ -142,7 +186,7 @@ def _network(
         notes=tuple(remarks),
         default_layer=_first_shown(layers),
         score_threshold=YOLO_SCORE if yolo else 0.5,
-        digester=lambda: card.digest,
+        digester=lambda: card.key,
         unnamed=unnamed,
     )
     return Network(info, module, card.preprocess, device, torch.float32)
@@ -168,8 +212,8 @@ def _assumed(card: Card) -> str:
     words = {
         "task": f"the task ({card.task})",
         "preprocessing": f"the preprocessing ({card.preprocess.title()})",
-        "class names": "the class names",
+        "class names": "the class names" if card.classes else "",
     }
-    *first, last = (words[word] for word in card.assumed if word in words)
+    *first, last = [words[word] for word in card.assumed if words.get(word)]
     listed = f"{', '.join(first)} and {last}" if first else last
-    return f"The file does not say {listed}: usual ones are assumed."
+    return f"The file does not say {listed}: {ASSUMED}"

@@ -29,6 +29,11 @@ MOST_NODES = 50_000
 MOST_MADE = 1 << 28
 """Numbers that a constant shape in the file may ask for: more would be a bomb, no network."""
 
+MOST_EXTENT = 1 << 14
+"""Cells of padding, of a window or of a resized map, or times that one is enlarged."""
+
+_EXTENTS = ("pads", "kernel_shape", "strides", "dilations", "output_padding", "output_shape")
+
 DOMAINS = frozenset({"", "ai.onnx", "com.microsoft", "pkg.onnxscript.torch_lib"})
 """Of operators that onnx or ONNX Runtime define themselves."""
 
@@ -84,6 +89,8 @@ def read(path: Path) -> OnnxFile:
         raise damaged(name, "it is truncated or is not in the ONNX format") from error
     if not model.HasField("graph") or not model.graph.node:
         raise damaged(name, "it has no graph")
+    if not model.graph.output:
+        raise damaged(name, "its graph has no outputs")
     nodes = list(every_node(model.graph))
     if len(nodes) > MOST_NODES:
         raise ExplorerError(
@@ -249,6 +256,12 @@ def _refuse_bombs(onnx: Any, model: Any, name: str) -> None:
                 if attribute.HasField("t"):
                     known[node.output[0]] = attribute.t
     for node in model.graph.node:
+        extent = _extent(onnx, node, known)
+        if extent > MOST_EXTENT:
+            raise ExplorerError(
+                f"{name} would make a map of {extent:.1e} cells a side ({node.op_type}).",
+                "It is no network: do not use it.",
+            )
         if node.op_type not in ("ConstantOfShape", "Expand", "Tile"):
             continue
         shape = known.get(node.input[0 if node.op_type == "ConstantOfShape" else 1])
@@ -260,6 +273,16 @@ def _refuse_bombs(onnx: Any, model: Any, name: str) -> None:
                 f"{name} would make a tensor of {asked:.1e} values from almost nothing.",
                 "It is no network: do not use it.",
             )
+
+
+def _extent(onnx: Any, node: Any, known: dict[str, Any]) -> float:
+    """The largest number of padding, of a window or of a new size that a node asks for."""
+    asked = [float(n) for a in node.attribute if a.name in _EXTENTS for n in a.ints]
+    if node.op_type in ("Pad", "Resize", "Upsample"):
+        given = [known[value] for value in node.input[1:] if value in known]
+        for tensor in (tensor for tensor in given if prod(tensor.dims) <= 64):
+            asked += onnx.numpy_helper.to_array(tensor).astype(float).ravel().tolist()
+    return max(map(abs, asked), default=0.0)
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QEvent, QObject, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
@@ -17,6 +19,9 @@ from PySide6.QtWidgets import (
 from explorer.ui.widgets import fonts, tab_order, theme
 from explorer.ui.widgets.lifetime import alive
 from explorer.ui.widgets.small_widgets import UNIT, Label
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Sheet(QFrame):
@@ -56,21 +61,28 @@ class Overlay(QWidget):
         self.body.setSpacing(UNIT)
         self.hide()
 
-    def lay_out(self, title: str, *parts: QWidget | QLayout, ok: QPushButton) -> None:
+    def lay_out(
+        self,
+        title: str,
+        *parts: QWidget | QLayout,
+        ok: QPushButton,
+        others: Sequence[QPushButton] = (),
+    ) -> None:
         """Title, parts and, at the bottom, Cancel and what the sheet is for.
 
         Args:
             title: Over the sheet.
             parts: Below it, from the top.
             ok: The button that Enter presses.
+            others: Buttons before it.
         """
         cancel = QPushButton(self.tr("Cancel"))
         cancel.clicked.connect(self.close_sheet)
         ok.setDefault(True)
         foot = QHBoxLayout()
         foot.addStretch(1)
-        foot.addWidget(cancel)
-        foot.addWidget(ok)
+        for button in (cancel, *others, ok):
+            foot.addWidget(button)
         self.body.setContentsMargins(UNIT * 3, UNIT * 2, UNIT * 3, UNIT * 3)
         self.body.setSpacing(UNIT * 2)
         self.body.addWidget(Label(title, factor=1.35, bold=True))

@@ -8,27 +8,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog
 
 from explorer.core.network_info import (
     CHECKPOINT_SUFFIXES,
+    ONNX_SUFFIX,
     NetworkSpec,
     is_network_folder,
     is_onnx,
 )
 from explorer.core.runner import State, Update
 from explorer.core.step import Step
+from explorer.ui.opening.onnx_files import OnnxFiles
+from explorer.ui.widgets.lifetime import discard
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Mapping
 
+    from explorer.core.runner import Failure
     from explorer.networks.entry import Entry
     from explorer.ui.dialogs.messages import Way
+    from explorer.ui.opening.contents_sheet import ContentsSheet
     from explorer.ui.shell.desk import Panels
 
-    Found = tuple[tuple[str, ...], str, tuple[Entry, ...] | None]
-    """Names of networks that fit, what is in the file, and the catalog where it has changed."""
+    Found = tuple[tuple[str, ...], str]
+    """Names of networks that fit, and what is in the file."""
 
-IDENTIFY = "identify"
+    Listed = tuple[str, tuple[Entry, ...], bool]
+    """See `OnnxFiles.taken`."""
+
+IDENTIFY, CHECK = "identify", "check-file"
 PROGRAM = ".py"
 MOST_OFFERED = 3
 
@@ -49,6 +58,10 @@ def is_program(path: str | Path) -> bool:
 class Checkpoints(QObject):
     """Finds the network of a file and uses it; where several fit, buttons ask which one.
 
+    Attributes:
+        onnx: What becomes of ONNX files.
+        contents: The sheet with what is in a file, while it is open.
+
     Signals:
         run_wanted: The NetworkSpec of a program that the user has agreed to run.
     """
@@ -60,18 +73,97 @@ class Checkpoints(QObject):
         self._panels = panels
         self._path = ""
         self._found: Found | None = None  # before the catalog was there
+        self._listed: Listed | None = None  # the same, of an ONNX file
+        self.contents: ContentsSheet | None = None
+        self.onnx = OnnxFiles(panels)
+        self.onnx.taken.connect(self._take_onnx)
+
+    def handlers(self) -> Mapping[str, Callable[..., object]]:
+        """The commands that are handled here."""
+        return {"open_network": self.open_dialog, "check_network": self.check_dialog}
 
     def ready(self) -> None:
         """The catalog is there: a file that was given at the start can be used."""
         found, self._found = self._found, None
+        listed, self._listed = self._listed, None
         if found is not None:
             self._take(*found)
+        if listed is not None:
+            self._take_onnx(*listed)
+
+    def open_dialog(self) -> None:
+        """Asks for a file that is a network or has the weights of one, and uses it."""
+        path = self._asked(self.tr("Open a network"))
+        if path:
+            self.open(path)
+
+    def check_dialog(self) -> None:
+        """Asks for such a file, and shows what is in it."""
+        path = self._asked(self.tr("Check a network file"))
+        if path:
+            self.check(path)
+
+    def _asked(self, title: str) -> str:
+        suffixes = " ".join(f"*{suffix}" for suffix in (ONNX_SUFFIX, *CHECKPOINT_SUFFIXES))
+        kinds = f"{self.tr('Networks and weights')} ({suffixes});;* (*)"
+        start = self._panels.study.checkpoint_folder
+        path, _ = QFileDialog.getOpenFileName(self._panels.main, title, start, kinds)
+        return path
+
+    def check(self, path: str) -> None:
+        """Shows what is in the file `path`, and what it can be used with; nothing is loaded."""
+        self._path = path
+        words = self.tr("Reading {file} …").format(file=Path(path).name)
+        self._panels.notices.end_progress()
+        self._panels.notices.progress(words, self._stop)
+        self._panels.bridge.fetch(CHECK, lambda _: _contents(path), self._checked)
+
+    def _checked(self, update: Update) -> None:
+        if update.state is State.RUNNING:
+            return
+        self._panels.notices.end_progress()
+        if update.failure is not None:
+            self._fail(update.failure)
+        elif update.state is State.DONE:
+            self._show_contents(*update.value)
+
+    def _show_contents(self, lines: tuple[tuple[str, str], ...], names: tuple[str, ...]) -> None:
+        from explorer.ui.opening.contents_sheet import ContentsSheet
+
+        title = self.tr("What is in {file}").format(file=Path(self._path).name)
+        uses = [(self._use_words(name), name) for name in names[:MOST_OFFERED]]
+        if is_onnx(self._path):
+            uses = [(self.tr("Use this network"), self._path)]
+        uses = uses or [(self.tr("Choose a network…"), "")]
+        if self.contents is not None:
+            self.contents.close_sheet()
+        sheet = ContentsSheet(self._panels.main, title, lines, uses)
+        sheet.chosen.connect(self._use_checked)
+        sheet.closed.connect(partial(self._close_contents, sheet))
+        self.contents = sheet
+        sheet.open(sheet.first)
+
+    def _close_contents(self, sheet: ContentsSheet) -> None:
+        if self.contents is sheet:
+            self.contents = None
+        discard(sheet)
+
+    def _use_checked(self, name: str) -> None:
+        if is_onnx(name):
+            self.open(name)
+        elif name:
+            self._use(name)
+        else:
+            self._choose()
 
     def open(self, path: str) -> None:
-        """Uses the weights in the file `path`, which is read by a worker."""
+        """Uses the network or the weights in the file `path`, which is read by a worker."""
         self._path = path
+        if is_onnx(path):
+            self.onnx.open(path)
+            return
         if is_network_folder(path):  # its configuration says what it is
-            self._take(("",), "", None)
+            self._take(("",), "")
             return
         words = self.tr("Identifying the network of {file} …").format(file=Path(path).name)
         self._panels.notices.end_progress()
@@ -81,6 +173,7 @@ class Checkpoints(QObject):
 
     def _stop(self) -> None:
         self._panels.bridge.cancel(IDENTIFY)
+        self._panels.bridge.cancel(CHECK)
         self._panels.notices.end_progress()
 
     def _identified(self, update: Update) -> None:
@@ -89,24 +182,31 @@ class Checkpoints(QObject):
         panels = self._panels
         panels.notices.end_progress()
         if update.failure is not None:
-            failure = update.failure
-            details = "" if failure.expected else failure.traceback
-            self._say(failure.message, failure.hint, details)
+            self._fail(update.failure)
         elif update.state is State.DONE and is_program(self._path):
             self._ask_to_run(update.value)
         elif update.state is State.DONE:
-            self._take(*(update.value or ((), "", None)))
+            self._take(*(update.value or ((), "")))
 
-    def _take(self, names: tuple[str, ...], inside: str, entries: tuple[Entry, ...] | None) -> None:
+    def _take_onnx(self, name: str, entries: tuple[Entry, ...], changed: bool) -> None:
+        """An ONNX file is in the catalog; its entry there knows the file."""
+        study = self._panels.study
+        if study.ready is None:
+            self._listed = name, entries, changed
+            return
+        study.set_ready(replace(study.ready, entries=entries))
+        self._panels.networks.set_entries(entries, study.ready.unavailable_networks)
+        self._panels.inspector.settle()
+        if changed:
+            study.renew(name)
+        study.use(name)
+
+    def _take(self, names: tuple[str, ...], inside: str) -> None:
         """Uses the network, or asks which; `inside` says what is in the file."""
         study, file = self._panels.study, Path(self._path).name
         if study.ready is None:
-            self._found = names, inside, entries
+            self._found = names, inside
             return
-        if entries is not None:  # an ONNX file has joined the catalog, and is there by its name
-            study.set_ready(replace(study.ready, entries=entries))
-            self._panels.networks.set_entries(entries, study.ready.unavailable_networks)
-            self._path = ""
         present = study.spec.name if study.spec is not None else ""
         if len(names) == 1 or present in names:
             self._use(present if present in names else names[0])
@@ -157,8 +257,10 @@ class Checkpoints(QObject):
         )
 
     def _way(self, name: str) -> Way:
-        words = self.tr("Use {network}").format(network=self._title(name))
-        return words, partial(self._use, name)
+        return self._use_words(name), partial(self._use, name)
+
+    def _use_words(self, name: str) -> str:
+        return self.tr("Use {network}").format(network=self._title(name))
 
     def _title(self, name: str) -> str:
         ready = self._panels.study.ready
@@ -172,6 +274,10 @@ class Checkpoints(QObject):
     def _choose(self) -> None:
         self._panels.networks.open()
 
+    def _fail(self, failure: Failure) -> None:
+        details = "" if failure.expected else failure.traceback
+        self._say(failure.message, failure.hint, details)
+
     def _say(
         self, message: str, hint: str, details: str = "", ways: list[Way] | None = None
     ) -> None:
@@ -181,14 +287,17 @@ class Checkpoints(QObject):
 
 def _names(path: str) -> Generator[Step[Any], Any, None]:
     from explorer.networks import catalog  # with torch
-    from explorer.networks.external import timm_models
 
     names = catalog.guess(Path(path))
-    if is_onnx(path):
-        yield Step((names, "", catalog.entries(timm=timm_models.is_listed())))
-        return
     inside = "" if len(names) == 1 else catalog.inspect(Path(path)).text()
-    yield Step((names, inside, None))
+    yield Step((names, inside))
+
+
+def _contents(path: str) -> Generator[Step[Any], Any, None]:
+    from explorer.networks import catalog
+
+    found = catalog.inspect(Path(path))
+    yield Step((found.lines(), found.names))
 
 
 def _functions(path: str) -> Generator[Step[Any], Any, None]:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from explorer.core.network_info import other_networks, unnamed_note
+from explorer.core.network_info import ASSUMED, other_networks, unnamed_note
 
 if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo, NetworkSpec
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def ways_for_notes(panels: Panels) -> dict[str, list[Way]]:
-    """By the sentence: a button for each other network of the file, one that asks for names."""
+    """By the sentence: buttons for the other networks of the file, or for what it does not say."""
     info = panels.study.info
     ways: dict[str, list[Way]] = {}
     if info is not None and info.others:
@@ -27,6 +27,9 @@ def ways_for_notes(panels: Panels) -> dict[str, list[Way]]:
     if info is not None and info.unnamed:
         choose = panels.study.tr("Class names…"), partial(_choose, panels)
         ways[unnamed_note(info.unnamed)] = [choose]
+    if info is not None:
+        change = panels.study.tr("Change answers…"), partial(_change, panels, info.spec.name)
+        ways.update((note, [change]) for note in info.notes if note.endswith(ASSUMED))
     return ways
 
 
@@ -44,6 +47,10 @@ def _to_others(study: Study, info: NetworkInfo) -> list[Way]:
 def _use(study: Study, spec: NetworkSpec, _checked: bool = False) -> None:
     # The signal carries whether it is checked: not used.
     study.set_network(spec)
+
+
+def _change(panels: Panels, name: str, _checked: bool = False) -> None:
+    panels.networks.panel.answers_wanted.emit(name)
 
 
 def _choose(panels: Panels, _checked: bool = False) -> None:

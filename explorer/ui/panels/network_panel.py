@@ -51,6 +51,7 @@ class NetworkPanel(QWidget):
         adjusted: A NetworkSpec: the present network on another device or in another precision.
         checkpoint_wanted: The name of the entry that a file is to be loaded onto.
         classes_wanted: The checkpoint in use is to get other class names.
+        answers_wanted: The name of an ONNX file's network, about which is to be asked again.
         rename_wanted: The name of a network that was made here.
         export_wanted: The same.
         delete_wanted: The same.
@@ -60,6 +61,7 @@ class NetworkPanel(QWidget):
     adjusted = Signal(object)
     checkpoint_wanted = Signal(str)
     classes_wanted = Signal()
+    answers_wanted = Signal(str)
     rename_wanted = Signal(str)
     export_wanted = Signal(str)
     delete_wanted = Signal(str)
@@ -185,6 +187,9 @@ class NetworkPanel(QWidget):
             self.tr("Choose a list of names: one a line, a data.yaml or a COCO .json")
         )
         self.classes.clicked.connect(self._want_classes)
+        self.answers = QPushButton(self.tr("Change answers…"))
+        self.answers.setToolTip(self.tr("Task, class names and preprocessing of this ONNX file"))
+        self.answers.clicked.connect(partial(self._want, self.answers_wanted))
         self.rename = QPushButton(self.tr("Rename…"))
         self.export = QPushButton(self.tr("Export…"))
         self.delete = QPushButton(self.tr("Delete…"))
@@ -207,6 +212,7 @@ class NetworkPanel(QWidget):
         buttons = QHBoxLayout()
         buttons.setSpacing(UNIT)
         buttons.addWidget(self.checkpoint)
+        buttons.addWidget(self.answers)
         buttons.addWidget(self.classes)
         buttons.addStretch(1)
         buttons.addWidget(self.use)
@@ -341,6 +347,8 @@ class NetworkPanel(QWidget):
         self._title.setText(entry.title)
         self._summary.setText(entry.summary)
         self._own.setVisible(entry.family == "made")
+        self.answers.setVisible(entry.family == "onnx")
+        self.checkpoint.setVisible(entry.family != "onnx")
         in_use = self._spec is not None and self._spec.name == name
         self.delete.setEnabled(not in_use)
         hint = self.tr("In use: choose another network first") if in_use else ""
@@ -374,7 +382,8 @@ class NetworkPanel(QWidget):
         in_use = (
             self._spec is not None and self._spec.name == spec.name and self._is_present(choice)
         )
-        self.classes.setVisible(in_use and choice.state == "local")
+        asked = self.answers.isVisibleTo(self._details)  # its form has the class names too
+        self.classes.setVisible(in_use and choice.state == "local" and not asked)
         self.use.setEnabled(not in_use)
         self.use.setDefault(not in_use)
         if in_use:

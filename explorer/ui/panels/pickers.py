@@ -115,7 +115,9 @@ class NetworkPicker(QWidget):
         panel.adjusted.connect(self._adjust)
         panel.checkpoint_wanted.connect(self._want)
         panel.classes_wanted.connect(self._want_classes)
-        for wanted in (panel.rename_wanted, panel.export_wanted, panel.delete_wanted):
+        for wanted in (
+            panel.rename_wanted, panel.export_wanted, panel.delete_wanted, panel.answers_wanted,
+        ):  # fmt: skip
             wanted.connect(self._leave)
         self.popup = Popup(self, panel)
         return panel

@@ -52,6 +52,8 @@ COMMANDS = (
     Command("open_folder", QT_NOOP("Open folder…"), "Ctrl+U", "folder", "File"),
     Command("open_address", QT_NOOP("Open web address…"), "Ctrl+L", "globe", "File"),
     Command("gallery", QT_NOOP("Open the samples"), "Ctrl+G", "gallery", "File"),
+    Command("open_network", QT_NOOP("Open network…"), "Ctrl+Shift+N", "network", "File", rule=True),
+    Command("check_network", QT_NOOP("Check a network file…"), "", "search", "File"),
     Command("save", QT_NOOP("Save picture…"), "Ctrl+S", "save", "File", rule=True),
     Command("save_as", QT_NOOP("Export data, boxes or film…"), "Ctrl+Shift+S", "film", "File"),
     Command("screenshot", QT_NOOP("Save a screenshot of the window…"), "", "screenshot", "File"),

@@ -189,6 +189,7 @@ class Window(QMainWindow):
         actions, undo = self.actions_, self.undo
         actions.answer(
             self.commands.handlers(),
+            self.checkpoints.handlers(),
             self.intake.handlers(),
             self.exporter.handlers(),
             self.live.handlers(),

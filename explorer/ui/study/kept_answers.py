@@ -58,9 +58,9 @@ class KeptAnswers:
         same = effect in (None, Effect.DRAW) and (beside or ask.view.film)
         return answer if same else None
 
-    def forget(self, spec: NetworkSpec) -> None:
-        """Drops the answers of a network that has become another one."""
-        for key in [key for key in self._kept if key[2] == spec]:
+    def forget(self, name: str) -> None:
+        """Drops the answers of the network of that name, which has become another one."""
+        for key in [key for key in self._kept if key[2] is not None and key[2].name == name]:
             del self._kept[key]
 
 

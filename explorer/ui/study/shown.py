@@ -79,6 +79,13 @@ class Shown:
         self._whole = False
         self._sides.clear()
 
+    def drop(self, name: str) -> None:
+        """The network of that name has become another one: no answer of it is kept."""
+        spec = self.answer.ask.spec if self.answer is not None else None
+        if spec is not None and spec.name == name:
+            self.answer = None  # the picture stays until the next one
+        self._kept.forget(name)
+
     def kept(self, ask: Ask) -> Answer | None:
         """The answer to `ask` that was shown earlier, if it is still here."""
         return self._kept.find(ask)

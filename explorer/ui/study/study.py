@@ -240,6 +240,14 @@ class Study(Choice):
 
         self.set_network(NetworkSpec(name, weights, self.device, self.half))
 
+    def renew(self, name: str) -> None:
+        """The network of that name is another one now: what was computed with it holds no more."""
+        self._networks.forget(name)
+        self._shown.drop(name)
+        if self.spec is not None and self.spec.name == name:
+            spec, self.spec = self.spec, None
+            self.set_network(spec)
+
     def set_device(self, device: str, half: bool, seed: int) -> None:
         """From the preferences or the picker: applies to the network in use at once."""
         changed = (device, half, seed) != (self.device, self.half, self.seed)

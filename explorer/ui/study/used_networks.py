@@ -46,6 +46,12 @@ class UsedNetworks:
         last = self._last
         return last is not None and last[1] != spec and same_weights(last[1], spec)
 
+    def forget(self, name: str) -> None:
+        """The network of that name may be for another task now."""
+        self._used = {task: spec for task, spec in self._used.items() if spec.name != name}
+        if self._last is not None and self._last[1].name == name:
+            self._last = None
+
     def instead_of(self, spec: NetworkSpec, task: str) -> tuple[str, NetworkSpec] | None:
         """The view and the network to go back to when `spec`, which is for `task`, cannot be had.
 

@@ -50,7 +50,7 @@ def test_a_classifier(tmp_path: Path) -> None:
     assert info.default_layer == "body.conv"
     assert network.preprocess.crop == 32
     assert network.preprocess.mean == (0.485, 0.456, 0.406)
-    assert info.digest == read(tmp_path / "my pets.onnx").digest
+    assert info.digest == cards.every()[0].key != read(tmp_path / "my pets.onnx").digest
     assert info.parameters == 4 * 3 * 3 * 3 + 4 * 3
     said = [note for note in info.notes if "usual ones are assumed" in note]
     assert len(said) == 1

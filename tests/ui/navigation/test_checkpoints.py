@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from explorer.core.errors import ExplorerError
 from explorer.core.network_info import NetworkSpec
 from explorer.networks import catalog
-from explorer.networks.entry import Entry
 from explorer.ui.navigation.checkpoints import Checkpoints, is_checkpoint
 from explorer.ui.photos.intake import Intake
 from tests.ui.toy_desk import SORTER, ToyPanels, photo
@@ -34,6 +35,17 @@ def drop(
     intake.open_paths(["/runs/w.pth"])
     assert panels.notices.texts == ["Identifying the network of w.pth …"]
     qtbot.waitUntil(lambda: not panels.notices.texts)
+
+
+@dataclass
+class Found:
+    """The same, as a sheet shows it."""
+
+    facts: tuple[tuple[str, str], ...]
+    names: tuple[str, ...]
+
+    def lines(self) -> tuple[tuple[str, str], ...]:
+        return self.facts
 
 
 @dataclass
@@ -110,18 +122,65 @@ def test_files_of_weights_are_told_by_their_names() -> None:
     assert not any(is_checkpoint(name) for name in ("a.png", "a.mp4", "pth", "a.json"))
 
 
-def test_an_onnx_file_joins_the_catalog_and_is_used(
-    intake: Intake, panels: ToyPanels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+def test_what_is_in_a_file_is_shown_before_it_is_used(
+    panels: ToyPanels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert panels.study.ready is not None
-    entry = Entry("pets-onnx", "pets", "classification", "onnx", "ONNX file")
-    entries = (*panels.study.ready.entries, entry)
-    monkeypatch.setattr(catalog, "guess", lambda _path: ("pets-onnx",))
-    monkeypatch.setattr(catalog, "entries", lambda **_: entries)
-    intake.open_paths(["/runs/pets.onnx"])
-    qtbot.waitUntil(lambda: not panels.notices.texts)
-    assert panels.study.spec == NetworkSpec("pets-onnx"), "its card knows the file"
-    assert panels.study.entry() == entry
+    made = Checkpoints(panels)
+    panels.study.set_image(photo())
+    panels.bridge.answer()
+    facts = (("Tensors", "3"), ("Looks like", "Finder"), ("Looks like", "Other"))
+    monkeypatch.setattr(catalog, "inspect", lambda _path: Found(facts, ("finder", "other")))
+    made.check("/runs/w.pth")
+    qtbot.waitUntil(lambda: made.contents is not None)
+    sheet = made.contents
+    assert sheet is not None
+    assert sheet.lines == facts
+    assert [button.text() for button in sheet.buttons] == ["Use Finder", "Use Other"]
+    assert panels.study.spec == SORTER, "nothing is loaded"
+    assert panels.notices.texts == []
+    qtbot.keyClick(sheet, Qt.Key.Key_Return)
+    assert panels.study.spec == NetworkSpec("finder", "/runs/w.pth")
+    assert made.contents is None
+
+
+def test_what_fits_nothing_is_shown_too(
+    panels: ToyPanels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Checkpoints(panels)
+    monkeypatch.setattr(catalog, "inspect", lambda _path: Found((("Tensors", "3"),), ()))
+    made.check("/runs/w.pth")
+    qtbot.waitUntil(lambda: made.contents is not None)
+    assert made.contents is not None
+    assert [button.text() for button in made.contents.buttons] == ["Choose a network…"]
+    qtbot.keyClick(made.contents, Qt.Key.Key_Escape)
+    assert made.contents is None
+
+    def broken(_path: Path) -> None:
+        raise ExplorerError("w.pth is damaged.", "Choose another file.")
+
+    monkeypatch.setattr(catalog, "inspect", broken)
+    made.check("/runs/w.pth")
+    qtbot.waitUntil(lambda: not panels.inspector.error.isHidden())
+    assert panels.inspector.error.message == "w.pth is damaged."
+
+
+@pytest.mark.parametrize("command", ["open_network", "check_network"])
+def test_the_commands_ask_for_a_file(
+    command: str, panels: ToyPanels, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Checkpoints(panels)
+    chosen = ["/runs/w.pth"]
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (chosen[0], ""))
+    monkeypatch.setattr(catalog, "inspect", lambda _path: Found((), ("finder",)))
+    monkeypatch.setattr(catalog, "guess", lambda _path: ("finder",))
+    made.handlers()[command]()
+    if command == "open_network":
+        qtbot.waitUntil(lambda: panels.study.spec == NetworkSpec("finder", "/runs/w.pth"))
+    else:
+        qtbot.waitUntil(lambda: made.contents is not None)
+    chosen[0] = ""
+    made.handlers()[command]()
+    assert panels.notices.texts == [], "nothing was chosen"
 
 
 def test_a_program_runs_only_when_a_button_says_so(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,11 +18,15 @@ from explorer.core.layers import Board, Heat, Pane
 from explorer.core.settings import Preferences
 from explorer.core.values import Box
 from explorer.engine.view import View
+from explorer.networks import catalog
 from explorer.ui.board.board import BoardView
+from explorer.ui.opening.contents_sheet import ContentsSheet
+from explorer.ui.opening.onnx_sheet import OnnxSheet
 from explorer.ui.panels.inspector import Inspector
 from explorer.ui.shell.window import Window
 from explorer.ui.widgets import fonts, theme
 from explorer.views import discover
+from tests.networks.onnx_files import outputs
 from tests.ui.fitting import cut_words
 from tests.ui.toy_desk import look
 
@@ -71,6 +76,26 @@ def test_the_start_page(
 ) -> None:
     toy_window.resize(*size)
     settled(qtbot, toy_window)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_sheets_about_a_file(
+    qtbot: QtBot, percent: int, toy_window: Window, size: tuple[int, int], tmp_path: Path
+) -> None:
+    toy_window.resize(*size)
+    path = outputs(tmp_path / "a-detector.onnx", (1, 100, 4), (1, 100, 81))
+    sheet = OnnxSheet(toy_window, catalog.questions(path))
+    sheet.open_sheet()
+    sheet.scale.setCurrentIndex(sheet.scale.findData("own"))
+    sheet.preview.show()
+    settled(qtbot, sheet)
+    sheet.close_sheet()
+    lines = catalog.inspect(path).lines()
+    contents = ContentsSheet(
+        toy_window, "What is in a-detector.onnx", lines, [("Use ResNet-18", "a"), ("Use X", "b")]
+    )
+    contents.open(contents.first)
+    settled(qtbot, contents)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

@@ -109,3 +109,16 @@ def test_a_kept_answer_has_the_views_beside_it_that_are_wanted_now() -> None:
     shown.take(answer(ask(DREAM)), whole=True)
     shown.forget()
     assert shown.kept(replace(ask(DREAM), beside=((BARE, Params()),))) is not None, "a film is long"
+
+
+def test_a_network_that_has_changed_leaves_no_answer() -> None:
+    shown, question = Shown(), ask()
+    shown.take(answer(question), whole=True)
+    shown.forget()
+    assert shown.kept(question) is not None
+    shown.drop("another")
+    assert shown.kept(question) is not None
+    shown.take(answer(question), whole=True)
+    shown.drop(SORTER.name)
+    shown.forget()
+    assert shown.kept(question) is None
