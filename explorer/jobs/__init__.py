@@ -8,6 +8,7 @@ from explorer.core.settings import data_folder
 KINDS = {
     "evaluation": "explorer.evaluation.background:job",
     "fine_tune": "explorer.training.tuning.background:job",
+    "unfreeze": "explorer.training.unfreezing.background:job",
     "folder": "explorer.jobs.background:job",
     "view": "explorer.jobs.viewing:job",
 }

@@ -1,16 +1,19 @@
 """Records what is followed: a film, and a line of data for every answered frame, beside the rest.
 
-A thread of its own paints and encodes. The caller never waits: when the thread
-cannot keep up, frames are dropped and counted. The film is written piece by piece
-(`explorer.saving.film_pieces`): a program that is killed loses the last seconds and no more.
+A thread of its own paints, which is quick; the frames then wait in a spool (`explorer.live.spool`)
+for a second thread, which encodes with the processor time that is left. Only that one has the
+lowest priority, for it computes without Python's lock: a thread that waits for a processor while it
+holds the lock would stop all others. What still waits when the recording is stopped, or when the
+spool is nearly full, is encoded by the first thread. The caller never waits: only when both fall
+behind are frames dropped, and counted. The film is written piece by piece
+(`explorer.saving.film_pieces`): a program that is killed loses what waits and the last seconds of
+what is encoded, and no more.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import sys
 import threading
 import time
 from collections import deque
@@ -18,10 +21,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from explorer.core.errors import ExplorerError
+from explorer.core.runner import lower_priority
+from explorer.live.spool import FILE_BYTES, MEMORY_BYTES, Painted, Spool
 from explorer.saving.lines import frame_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from explorer.core.layers import Board, UInt8
@@ -33,8 +38,11 @@ log = logging.getLogger(__name__)
 MOST_WAITING = 12
 """What is handed over while this much waits is dropped."""
 
+NEARLY_FULL, HALF_FULL = 0.75, 0.5
+"""Shares of the spool: the painting thread encodes as well from the first, until the second."""
+
 PIECE_SECONDS = 2.0
-"""A killed program loses at most this much."""
+"""A killed program loses at most this much of what is encoded."""
 
 LATE_SECONDS = 2.0
 """While nothing comes the last frame is repeated up to so long ago: an answer may still be due."""
@@ -72,6 +80,8 @@ class RecordStatus:
     Attributes:
         seconds: Since its first frame.
         bytes: On the disk.
+        frames: Taken for the film.
+        encoded: Those of them that are in it.
         lines: Answers written.
         left_out: What was handed over and could not be taken.
         over: Nothing more comes: the film has its name, or there is a `problem`.
@@ -80,6 +90,8 @@ class RecordStatus:
 
     seconds: float = 0.0
     bytes: int = 0
+    frames: int = 0
+    encoded: int = 0
     lines: int = 0
     left_out: int = 0
     over: bool = False
@@ -111,9 +123,15 @@ class FilmRecorder:
         self._render, self._notify = render or rendered, notify
         self._condition = threading.Condition()
         self._waiting: deque[Look] = deque()
+        self._taking = False  # one is being painted
+        self._hurry = False  # the spool is nearly full
+        self._broken = False  # nothing can be encoded any more
         self._status = RecordStatus()
         self._stopped_at: float | None = None
+        self._canceled = False
         self._first: float | None = None  # `Shot.at` of the first frame
+        self._next_place = 0  # in the film, behind the newest frame in the spool
+        self._encoding = threading.Lock()  # of the thread that is at the pieces
         # Joined at the end of the program: what was recorded gets its name.
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=False)
         self._thread.start()
@@ -123,7 +141,7 @@ class FilmRecorder:
     def add(self, look: Look) -> bool:
         """Takes it over at once; False when it is dropped."""
         with self._condition:
-            if self._stopped_at is not None or self._status.over:
+            if self._stopping or self._status.over:
                 return False
             if len(self._waiting) >= MOST_WAITING:
                 self._leave_out(1)
@@ -163,35 +181,27 @@ class FilmRecorder:
                 self._stopped_at = time.perf_counter() if at is None else at
             self._condition.notify_all()
 
+    def cancel(self) -> None:
+        """Stops, and drops what is not encoded yet: the film ends with the last frame that is."""
+        with self._condition:
+            self._canceled = True
+        self.stop()
+
     def wait(self, timeout: float) -> bool:
         """True when everything is written."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    # -- the thread -------------------------------------------------------------------------------
+    # -- the painting thread ----------------------------------------------------------------------
 
     def _run(self) -> None:
-        _be_polite()
         pieces: Pieces | None = None
         try:
             pieces = self._open()
-            while (look := self._next()) is not None or self._stopped_at is None:
-                if look is not None:
-                    self._take(look, pieces)
-                else:
-                    self._fill(time.perf_counter() - LATE_SECONDS, pieces)
-            assert self._stopped_at is not None
-            self._fill(self._stopped_at, pieces)
-            self._commit(pieces)
-        except ExplorerError as error:
+            with contextlib.closing(Spool(pieces.folder, MEMORY_BYTES, FILE_BYTES)) as spool:
+                self._record(pieces, spool)
+        except Exception as error:  # noqa: BLE001 - a defect of a view's data: live continues
             self._fail(error)
-        except Exception as error:  # a defect of a view's data: live continues
-            log.exception("the recording failed")
-            self._fail(
-                ExplorerError(
-                    f"The recording failed: {error}", "Try again, or choose another folder."
-                )
-            )
         if pieces is not None:
             self._finish(pieces)
         with self._condition:
@@ -208,35 +218,134 @@ class FilmRecorder:
         unfinished.remember(self.path)
         return pieces
 
-    def _next(self) -> Look | None:
-        with self._condition:
-            self._condition.wait_for(
-                lambda: self._waiting or self._stopped_at is not None, TICK_SECONDS
-            )
-            return self._waiting.popleft() if self._waiting else None
+    def _record(self, pieces: Pieces, spool: Spool) -> None:
+        lazy = threading.Thread(
+            target=self._encode_lazily, args=(pieces, spool), name="film encoder", daemon=False
+        )
+        lazy.start()
+        try:
+            while (look := self._next()) is not None or not self._stopping:
+                if look is not None:
+                    self._take(look, spool)
+                else:  # the spool is nearly full
+                    self._encode_next(pieces, spool)
+        except Exception as error:  # noqa: BLE001 - as above; what came before is still encoded
+            self._fail(error)
+        lazy.join()
+        if not self._broken:
+            self._encode_rest(pieces, spool)
 
-    def _take(self, look: Look, pieces: Pieces) -> None:
+    def _next(self) -> Look | None:
+        """The next look; None when something is to be encoded instead, or no more will come."""
+        with self._condition:
+            self._taking = False
+            self._condition.wait_for(lambda: self._waiting or self._hurry or self._stopping)
+            if self._broken or self._canceled or not self._waiting:
+                return None
+            self._taking = True
+            return self._waiting.popleft()
+
+    @property
+    def _stopping(self) -> bool:
+        return self._stopped_at is not None or self._status.problem is not None
+
+    def _take(self, look: Look, spool: Spool) -> None:
+        shot, board = look.shot, look.board
         if self._first is None:
             with self._condition:
-                self._first = look.shot.at
-        if look.filmed:
-            self._fill(look.shot.at, pieces)
-            if pieces.written <= self._place(look.shot.at):
-                board = look.board
-                pieces.add(look.shot.pixels if board is None else self._render(board))
+                self._first = shot.at
+        place, frame, line = self._place(shot.at), None, ""
+        if look.filmed and place >= self._next_place:
+            frame = shot.pixels if board is None else self._render(board)
         if look.data is not None:
-            shot, at = look.shot, round(look.shot.at - self._first, 4)
-            data = look.data()
-            pieces.line(
-                frame_line(shot.number, shot.position, look.view, look.network, data, recorded=at)
+            at, data = round(shot.at - self._first, 4), look.data()
+            line = frame_line(
+                shot.number, shot.position, look.view, look.network, data, recorded=at
             )
-            with self._condition:
-                self._status = replace(self._status, lines=self._status.lines + 1)
-        self._commit_when_due(pieces)
+        if frame is None and not line:
+            return
+        taken = spool.put(Painted(place, frame, line))
+        with self._condition:
+            if not taken:
+                self._leave_out(1)
+            elif frame is not None:
+                self._next_place = place + 1
+                self._status = replace(self._status, frames=self._status.frames + 1)
+            self._hurry = self._hurry or spool.share >= NEARLY_FULL
+            self._condition.notify_all()
 
     def _place(self, at: float) -> int:
         """The number of the film's frame at that time."""
         return 0 if self._first is None else max(0, round((at - self._first) * self._rate))
+
+    # -- encoding: by a thread that gets what processor time is left, else by the painting one ----
+
+    def _encode_lazily(self, pieces: Pieces, spool: Spool) -> None:
+        lower_priority(least=True)
+        try:
+            while self._may_encode(spool):
+                if len(spool):
+                    self._encode_next(pieces, spool)
+                else:
+                    with self._at_pieces():
+                        self._fill(time.perf_counter() - LATE_SECONDS, pieces)
+        except Exception as error:  # noqa: BLE001 - a full disk, a defect: the painting thread ends
+            self._fail(error)
+
+    @contextlib.contextmanager
+    def _at_pieces(self) -> Iterator[None]:
+        """For one thread at a time; after an error for none."""
+        with self._encoding:
+            try:
+                yield
+            except Exception:
+                self._broken = True
+                raise
+
+    def _may_encode(self, spool: Spool) -> bool:
+        """True when there is something to encode, or nothing has come for a while."""
+
+        def turn() -> bool:
+            return self._stopping or (len(spool) > 0 and not self._hurry)
+
+        with self._condition:
+            while not self._condition.wait_for(turn, TICK_SECONDS):
+                if not (self._waiting or self._taking or len(spool)):
+                    return True
+            return not self._stopping
+
+    def _encode_next(self, pieces: Pieces, spool: Spool) -> None:
+        with self._at_pieces():
+            painted = spool.take()
+            if painted is not None and painted.frame is not None:
+                pieces.hold(painted.place - pieces.written)
+                if pieces.written <= painted.place:
+                    pieces.add(painted.frame)
+            if painted is not None and painted.line:
+                pieces.line(painted.line)
+            with self._condition:
+                if painted is not None:
+                    self._count(painted)
+                self._hurry = self._hurry and spool.share > HALF_FULL
+            self._commit_when_due(pieces)
+
+    def _count(self, painted: Painted) -> None:
+        status = self._status
+        encoded = status.encoded + (painted.frame is not None)
+        self._status = replace(status, encoded=encoded, lines=status.lines + bool(painted.line))
+
+    def _encode_rest(self, pieces: Pieces, spool: Spool) -> None:
+        lower_priority()  # what is live goes on
+        if pieces.written > pieces.record.written:
+            self._commit(pieces)  # its encoder has threads of low priority
+        while len(spool) and not (self._canceled and pieces.written):
+            self._encode_next(pieces, spool)
+        if self._canceled:
+            with self._condition:
+                self._leave_out(self._status.frames - self._status.encoded)
+        elif self._stopped_at is not None:
+            self._fill(self._stopped_at, pieces)
+        self._commit(pieces)
 
     def _fill(self, at: float, pieces: Pieces) -> None:
         """The last frame is shown until that time."""
@@ -270,17 +379,15 @@ class FilmRecorder:
         else:
             unfinished.forget(self.path)
 
-    def _fail(self, problem: ExplorerError) -> None:
-        log.info("the recording ended: %s", problem)
+    def _fail(self, error: Exception) -> None:
+        log.info("the recording ended: %s", error, exc_info=not isinstance(error, ExplorerError))
+        if not isinstance(error, ExplorerError):
+            error = ExplorerError(
+                f"The recording failed: {error}", "Try again, or choose another folder."
+            )
         with self._condition:
-            self._status = replace(self._status, problem=problem)
-
-
-def _be_polite() -> None:
-    """Gives live threads priority; on Linux a thread has its own nice value."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+            self._status = replace(self._status, problem=error)
+            self._condition.notify_all()
 
 
 def rendered(board: Board) -> UInt8:

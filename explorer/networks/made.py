@@ -26,6 +26,7 @@ from explorer.core.settings import data_folder
 from explorer.core.storage.atomic import replacing, write_bytes
 from explorer.core.storage.lock import holding
 from explorer.core.unavailable import Unavailable
+from explorer.networks.definition import same_names
 from explorer.networks.digest import weights_digest
 from explorer.networks.entry import Entry, WeightsOption, classes_in
 from explorer.networks.preprocess import Preprocess
@@ -64,6 +65,7 @@ class NewNetwork:
         metrics: Names and values as measured.
         use: It is to be used at once.
         recipe: How it was made, as JSON has it; its `id` is what `made_by` looks for.
+        keypoints: Names of the points of a network that outputs some; () = the architecture's own.
     """
 
     title: str
@@ -77,6 +79,7 @@ class NewNetwork:
     metrics: tuple[tuple[str, float], ...] = ()
     use: bool = False
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    keypoints: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -144,6 +147,8 @@ def keep(new: NewNetwork, taken: Collection[str]) -> str:
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "recipe": dict(new.recipe),
         }
+        if new.keypoints:
+            card["keypoints"] = list(new.keypoints)
         write_bytes(place / f"{name}.safetensors", save(tensors))
         _write_card(card)
     return name
@@ -256,8 +261,10 @@ def _definition(card: dict[str, Any], known: Mapping[str, Definition]) -> Defini
         like,
         classes=classes,
         preprocess=_preprocess(card["preprocessing"]),
+        keypoints=tuple(str(word) for word in card.get("keypoints", like.keypoints)),
         class_paths=like.class_paths if classes == like.classes else (),
         features_only=task == "features",
+        renamed=same_names,
         notes=(),
         origin=str(card["variant"]),
     )

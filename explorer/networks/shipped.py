@@ -12,9 +12,10 @@ from explorer.core.errors import ExplorerError
 from explorer.core.network_info import SCORE_THRESHOLD, task_of
 from explorer.core.resources import resource_path
 from explorer.networks.class_names import read_class_paths
-from explorer.networks.definition import Definition, Variant, same_names
+from explorer.networks.definition import Definition, Variant, no_arguments, same_names
 from explorer.networks.embedded import ARCHITECTURES
 from explorer.networks.embedded.lite import from_package
+from explorer.networks.embedded.lite_pose import joints_in
 from explorer.networks.entry import Entry, WeightsOption, classes_in, described
 from explorer.networks.packaged import Packaged
 from explorer.networks.preprocess import Preprocess
@@ -33,6 +34,9 @@ CLASS_TREE = "classes/tiny-imagenet.json"
 
 RENAMED = {"efficientnet_lite0": from_package}
 """By architecture: how the tensors of its package get the names of the module."""
+
+ARGUMENTS = {"lite_pose": joints_in}
+"""By architecture: what tensors say about its options; networks made here may have others."""
 
 
 def definitions() -> tuple[Definition, ...]:
@@ -78,7 +82,8 @@ def _definition(path: Path) -> Definition:
     kwargs = {**architecture.get("kwargs", {})}
     kwargs.pop("num_classes", None)
     variants = {option.name: variant for option in options}
-    return Definition(entry, partial(build, **kwargs), variant, variants)
+    arguments = ARGUMENTS.get(architecture["function"], no_arguments)
+    return Definition(entry, partial(build, **kwargs), variant, variants, arguments)
 
 
 def _options(card: dict[str, Any], path: Path, classes: int) -> Iterator[WeightsOption]:

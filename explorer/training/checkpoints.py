@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -15,8 +16,10 @@ from explorer.core.reading import unreadable
 from explorer.networks.checkpoints.eight_bit import unpacked
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
 CHECKPOINT = "checkpoint.pt"
@@ -50,6 +53,66 @@ class State:
         """
         spent = self.seconds / (60 * minutes) if minutes else 0.0
         return min(1.0, max(self.step / total, spent))
+
+
+def arrays_of(state: State, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """A state as plain arrays, which `restore` takes back; see `core.storage.checkpoint`.
+
+    Args:
+        state: After a complete step.
+        names: Of the weights and buffers that change in the training.
+    """
+    found, weights = {}, state.model.state_dict()
+    for name in names:
+        found[f"weight.{name}"] = _plain(weights[name])
+        if name in state.average:
+            found[f"average.{name}"] = _plain(state.average[name])
+    for number, moments in state.optimizer.state_dict()["state"].items():
+        for kind, value in moments.items():
+            found[f"optimizer.{number}.{kind}"] = _plain(torch.as_tensor(value))
+    found["clock"] = np.array([state.step, state.seconds], np.float64)
+    return found
+
+
+def restore(state: State, names: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Resumes from what `arrays_of` gave for the same names.
+
+    Raises:
+        KeyError: Something is missing.
+        ValueError: Something has another shape.
+    """
+    weights = state.model.state_dict()
+    given = {name: _like(arrays[f"weight.{name}"], weights[name]) for name in names}
+    averages = {
+        name: _like(arrays[f"average.{name}"], weights[name])
+        for name in names
+        if name in state.average
+    }
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in arrays.items():
+        kind, _, rest = key.partition(".")
+        if kind == "optimizer":
+            number, _, part = rest.partition(".")
+            moments.setdefault(int(number), {})[part] = torch.from_numpy(np.array(value))
+    step, seconds = arrays["clock"].tolist()
+    whole = state.optimizer.state_dict()
+    state.optimizer.load_state_dict({**whole, "state": moments})
+    with torch.no_grad():
+        for name in names:
+            weights[name].copy_(given[name])
+            if name in averages:
+                state.average[name].copy_(averages[name])
+    state.step, state.seconds = int(step), float(seconds)
+
+
+def _plain(value: Tensor) -> NDArray[Any]:
+    return value.detach().float().cpu().numpy().copy()
+
+
+def _like(values: NDArray[Any], tensor: Tensor) -> Tensor:
+    if tuple(values.shape) != tuple(tensor.shape):
+        raise ValueError(f"expected {tuple(tensor.shape)}, got {values.shape}")
+    return torch.from_numpy(np.array(values)).to(tensor)
 
 
 def save_checkpoint(state: State, path: Path) -> None:

@@ -40,6 +40,8 @@ COURSE = (
     "deep_dream", "feedback_dream", "loss_composer", "activation_maximization", "feature_atlas",
     "inversion", "inversion_ladder", "neural_style", "adversarial", "transfer_matrix", "fooling",
     "semantic_sliders",
+    "training_lab", "depth", "hyperparameter_search", "ensembles", "head_bench", "unfreeze",
+    "fine_tune",
     "evaluation", "speed_accuracy",
 )  # fmt: skip
 """The order in which views of a group are taught; those that are not named come after, by title."""

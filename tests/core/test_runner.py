@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from explorer.core.errors import Cancelled, ExplorerError
-from explorer.core.runner import Runner, State, Token, Update, measuring
+from explorer.core.runner import Runner, State, Token, Update, lower_priority, measuring
 from explorer.core.step import Step
 
 WAIT = 20.0
@@ -402,3 +404,21 @@ def test_a_measurement_that_fails_opens_the_gate() -> None:
         assert done.wait(10)
     finally:
         assert runner.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there a thread has a priority of its own")
+def test_a_thread_gives_others_priority() -> None:
+    found: dict[str, int] = {}
+
+    def look(name: str, **how: bool) -> None:
+        lower_priority(**how)
+        found[name] = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    for name, how in (("lower", {}), ("least", {"least": True})):
+        thread = threading.Thread(target=look, args=(name,), kwargs=how)
+        thread.start()
+        thread.join()
+    assert found["lower"] >= 10
+    assert found["least"] == 19
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before

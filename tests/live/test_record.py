@@ -18,11 +18,12 @@ from explorer.live import record
 from explorer.live.record import MOST_WAITING, FilmRecorder, Look, rendered
 from explorer.live.slot import Shot
 from explorer.live.unfinished import recover, remembered
-from explorer.saving.film_pieces import Record, folder_of
+from explorer.saving.film_pieces import Pieces, Record, folder_of
 from tests.live.films import number_of, numbered
 from tests.saving.test_mp4 import frames, shown
 
 SECONDS = 60.0
+FRAME_BYTES = numbered(0).nbytes
 
 
 def shot(number: int, seconds: float, began: float) -> Shot:
@@ -55,9 +56,10 @@ def recorders() -> Iterator[list[FilmRecorder]]:
 
 
 def give(recorder: FilmRecorder, given: Look) -> None:
-    while not recorder.add(given):
+    while not recorder.room:
         assert not recorder.status.over, recorder.status.problem
         threading.Event().wait(0.001)
+    assert recorder.add(given)
 
 
 def over(recorder: FilmRecorder, at: float) -> list[int]:
@@ -134,11 +136,111 @@ def test_a_slow_painter_leaves_frames_out_and_holds_nobody_up(tmp_path: Path, be
     assert len(lines_of(tmp_path / "r.jsonl")) == MOST_WAITING + 1
 
 
+class Gate:
+    """Frames are encoded only while it is open."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.encoding, self.open = threading.Event(), threading.Event()
+        self.frames = 0
+        add = Pieces.add
+
+        def gated(pieces: Pieces, frame: np.ndarray, times: int = 1) -> None:
+            self.encoding.set()
+            assert self.open.wait(SECONDS)
+            add(pieces, frame, times)
+            self.frames += 1
+
+        monkeypatch.setattr(Pieces, "add", gated)
+
+
+@pytest.mark.parametrize("memory", [10**9, FRAME_BYTES * 3, 0])
+def test_what_cannot_be_encoded_yet_waits_and_nothing_is_dropped(
+    tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch, memory: int
+) -> None:
+    monkeypatch.setattr(record, "MEMORY_BYTES", memory)
+    gate = Gate(monkeypatch)
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10)
+    for number in range(60):
+        give(recorder, look(
+            number, number / 10, began, board=board(number + 100), data=lambda n=number: {"n": n},
+        ))  # fmt: skip
+    assert gate.encoding.wait(SECONDS)
+    while recorder.status.frames < 60:
+        threading.Event().wait(0.001)
+    status = recorder.status
+    assert (status.encoded, status.lines, status.left_out) == (0, 0, 0)
+    gate.open.set()
+    assert over(recorder, began + 6.0) == list(range(100, 160))
+    assert [line["data"]["n"] for line in lines_of(tmp_path / "r.jsonl")] == list(range(60))
+    status = recorder.status
+    assert (status.encoded, status.lines, status.left_out) == (60, 60, 0)
+    assert {path.name for path in tmp_path.iterdir()} == {"r.mp4", "r.jsonl"}
+
+
+def test_when_the_spool_is_nearly_full_the_painting_thread_encodes(
+    tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "MEMORY_BYTES", FRAME_BYTES * 4)
+    monkeypatch.setattr(record, "FILE_BYTES", FRAME_BYTES * 4)
+    monkeypatch.setattr(FilmRecorder, "_encode_lazily", lambda *_: None)  # it gets no processor
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10)
+    for number in range(60):
+        give(recorder, look(number, number / 10, began))
+        while recorder.room < record.MOST_WAITING:
+            threading.Event().wait(0.0005)
+    assert recorder.status.encoded >= 60 - 8
+    assert over(recorder, began + 6.0) == list(range(60))
+    assert recorder.status.left_out == 0
+
+
+def test_what_the_spool_has_no_room_for_is_dropped_and_counted(
+    tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "MEMORY_BYTES", FRAME_BYTES * 2)
+    monkeypatch.setattr(record, "FILE_BYTES", FRAME_BYTES * 2)
+    monkeypatch.setattr(record, "NEARLY_FULL", 2.0)
+    gate = Gate(monkeypatch)
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10)
+    give(recorder, look(0, 0.0, began))
+    assert gate.encoding.wait(SECONDS)  # one is being encoded
+    for number in range(1, 11):
+        give(recorder, look(number, number / 10, began))
+    while recorder.room < record.MOST_WAITING or recorder.status.frames < 5:
+        threading.Event().wait(0.001)
+    while recorder.status.left_out < 6:
+        threading.Event().wait(0.001)
+    gate.open.set()
+    seen = over(recorder, began + 1.1)
+    assert seen == [0, 1, 2, 3, 4, 4, 4, 4, 4, 4, 4]
+    assert recorder.status.left_out == 6
+
+
+def test_canceled_the_film_ends_with_the_last_encoded_frame(
+    tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10)
+    for number in range(30):
+        give(recorder, look(number, number / 10, began, data=dict))
+    while recorder.status.frames < 30:
+        threading.Event().wait(0.001)
+    recorder.stop(began + 3.0)
+    recorder.cancel()
+    gate.open.set()
+    assert recorder.wait(SECONDS)
+    status = recorder.status
+    assert status.problem is None
+    assert 1 <= status.encoded < 30
+    assert status.left_out == 30 - status.encoded
+    found = [number_of((frame, 0.0)) for frame in frames(tmp_path / "r.mp4")[0]]
+    assert found == list(range(status.encoded))
+    assert len(lines_of(tmp_path / "r.jsonl")) == status.encoded == status.lines
+    assert {path.name for path in tmp_path.iterdir()} == {"r.mp4", "r.jsonl"}
+
+
 def test_a_full_disk_is_a_sentence_and_what_was_written_stays(
     tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch, recorders: list[FilmRecorder]
 ) -> None:
-    from explorer.saving.film_pieces import Pieces
-
     commit = Pieces.commit
 
     def full(self: Pieces, frames: int, memory: bytes | None = None) -> None:
@@ -180,6 +282,26 @@ def test_a_view_whose_data_fails_ends_the_recording_with_a_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_came_before_a_defect_is_in_the_film(
+    tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch, recorders: list[FilmRecorder]
+) -> None:
+    def broken() -> dict[str, Any]:
+        raise ZeroDivisionError("by zero")
+
+    gate = Gate(monkeypatch)
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10)
+    recorders.append(recorder)
+    for number in range(5):
+        give(recorder, look(number, number / 10, began))
+    give(recorder, look(5, 0.5, began, data=broken))
+    while recorder.status.problem is None:
+        threading.Event().wait(0.001)
+    assert not recorder.add(look(6, 0.6, began))
+    gate.open.set()
+    assert recorder.wait(SECONDS)
+    assert [number_of((frame, 0.0)) for frame in frames(tmp_path / "r.mp4")[0]] == list(range(5))
+
+
 def test_a_folder_that_is_not_there_is_a_sentence(
     tmp_path: Path, recorders: list[FilmRecorder]
 ) -> None:
@@ -217,8 +339,6 @@ def test_the_film_that_is_there_stays_until_the_new_one_is_whole(
 def test_of_a_killed_program_all_but_the_last_seconds_are_there(
     tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch, recorders: list[FilmRecorder]
 ) -> None:
-    from explorer.saving.film_pieces import Pieces
-
     # Killed: the thread ends in the middle, without a word, and the system lets go of the lock.
     class Killed(BaseException):
         pass
@@ -236,9 +356,8 @@ def test_of_a_killed_program_all_but_the_last_seconds_are_there(
     recorder = FilmRecorder(tmp_path / "r.mp4", 10)
     recorders.append(recorder)
     for number in range(85):
-        given = look(number, number / 10, began, data=dict)
-        while not recorder.add(given) and not recorder.wait(0.0):
-            threading.Event().wait(0.001)
+        give(recorder, look(number, number / 10, began, data=dict))
+    recorder.stop()
     assert recorder.wait(SECONDS)
     assert not (tmp_path / "r.mp4").exists()
     assert folder_of(tmp_path / "r.mp4").is_dir()

@@ -21,7 +21,7 @@ from torchvision.ops import roi_align
 from explorer.networks.embedded import lite
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 JOINTS = (
     "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle",
@@ -281,6 +281,22 @@ def _enlarged(maps: Tensor, like: Tensor) -> Tensor:
 
 def _stacked(values: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(values)) if values else torch.zeros(0)
+
+
+def joints_in(state: Mapping[str, Tensor] | None) -> dict[str, object]:
+    """What the tensors of a `LitePose` say about its joints and stages.
+
+    Nothing where these are as those of the network that ships.
+    """
+    bias = None if state is None else state.get("first.fc2.bias")
+    if state is None or bias is None:
+        return {}
+    found: dict[str, object] = {}
+    if len(bias) != 2 * len(JOINTS):
+        found["joints"] = len(bias) // 2
+    if not any(name.startswith("later.") for name in state):
+        found["reach"] = ()
+    return found
 
 
 def lite_pose(num_classes: int = 2, **options: object) -> LitePose:

@@ -13,10 +13,12 @@ from explorer.training.tuning.run import tune
 from explorer.training.tuning.wish import wish_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from explorer.core.jobs import Work
+    from explorer.core.network_info import NetworkSpec
     from explorer.networks.made import NewNetwork
+    from explorer.networks.network import Network
     from explorer.training.tuning.report import Report
 
 KIND = "fine_tune"
@@ -30,9 +32,26 @@ def job(work: Work, params: Mapping[str, Any]) -> Generator[Step[Report | None],
         ExplorerError: As `run.tune`; parameters that describe none; too little memory.
     """
     wish = wish_of(params)
-    network = yield from work.host.network(wish.spec)
+    yield from trained(work, wish.spec, lambda network: tune(wish, network, work))
+
+
+def trained(
+    work: Work, spec: NetworkSpec, train: Callable[[Network], Generator[Step[Any], Any, NewNetwork]]
+) -> Generator[Step[Any], Any, None]:
+    """Any training as a background job: its steps, and the network that joins the catalog.
+
+    Args:
+        work: See `core.jobs.Work`; its host is the engine.
+        spec: The network that is trained.
+        train: From the network to the steps of its training. Their values are dataclasses with
+            the fields `made` and `made_title`.
+
+    Raises:
+        ExplorerError: As `train`; too little memory.
+    """
+    network = yield from work.host.network(spec)
     try:
-        yield from kept(tune(wish, network, work))
+        yield from kept(train(network))
     except (RuntimeError, MemoryError) as error:
         if not is_oom(error):
             raise
@@ -44,14 +63,14 @@ def job(work: Work, params: Mapping[str, Any]) -> Generator[Step[Report | None],
 
 
 def kept(
-    steps: Generator[Step[Report], Any, NewNetwork],
+    steps: Generator[Step[Any], Any, NewNetwork],
 ) -> Generator[Step[Any], Any, None]:
     """The steps of a training, and one more once its network is in the catalog.
 
     Raises:
         ExplorerError: It cannot be written.
     """
-    report: Report | None = None
+    report: Any = None
     try:
         while True:
             step = next(steps)

@@ -146,9 +146,24 @@ def _kind(path: Path) -> str:
 
 
 def _dataset(path: Path) -> tuple[str, Dataset, tuple[str, ...]]:
+    kind, dataset = _one_dataset(path)
+    return kind, dataset, (*dataset.notes, *_without_boxes(dataset))
+
+
+def _without_boxes(dataset: Dataset) -> tuple[str, ...]:
+    """A sentence about classes that are declared and have no box, where some have."""
+    there = {label for photo in dataset.photos for label in photo.labels}
+    empty = [name for name in dataset.classes if name not in there and not _is_background(name)]
+    if not there or not empty:
+        return ()
+    words = ", ".join(empty[:6]) + (f" and {len(empty) - 6} more" if len(empty) > 6 else "")
+    return (f"No box of the {'class' if len(empty) == 1 else 'classes'} {words}.",)
+
+
+def _one_dataset(path: Path) -> tuple[str, Dataset]:
     if voc_folder(path) is not None:
         dataset = read_voc(path)
-        return "VOC", dataset, dataset.notes
+        return "VOC", dataset
     files = coco_files(path)
     if len(files) > 1 and files[0].name not in _ONE_FILE:
         raise ExplorerError(
@@ -158,10 +173,10 @@ def _dataset(path: Path) -> tuple[str, Dataset, tuple[str, ...]]:
         )
     if files:
         dataset = read_coco(files[0])
-        return "COCO", dataset, dataset.notes
+        return "COCO", dataset
     found = read_yolo_folder(path)
     if found is not None:
-        return "YOLO", found, found.notes
+        return "YOLO", found
     raise _nothing(path)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.training.checkpoints import State
+from explorer.training.checkpoints import State, arrays_of, restore
 from explorer.training.data.canvas_task import mosaics_at
 from explorer.training.lessons.lite.detector import shipped
 from explorer.training.lite_body import FROZEN_STAGES, LARGE
@@ -189,16 +189,7 @@ class Trainer:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What `restore` needs, as it was after the last complete step: of what learns alone."""
-        state, found = self._state, {}
-        weights = state.model.state_dict()
-        for name in self._learns:
-            found[f"weight.{name}"] = _numpy(weights[name])
-            found[f"average.{name}"] = _numpy(state.average[name])
-        for number, moments in state.optimizer.state_dict()["state"].items():
-            for kind, value in moments.items():
-                found[f"optimizer.{number}.{kind}"] = _numpy(torch.as_tensor(value))
-        found["clock"] = np.array([state.step, state.seconds], np.float64)
-        return found
+        return arrays_of(self._state, self._learns)
 
     def restore(self, arrays: Arrays, dtype: torch.dtype) -> None:
         """Resumes from there, with convolutions of `dtype`.
@@ -207,34 +198,5 @@ class Trainer:
             KeyError: Something is missing.
             ValueError: Something has another shape.
         """
-        state = self._state
-        weights = state.model.state_dict()
-        given = {
-            (kind, name): _like(arrays[f"{kind}.{name}"], weights[name])
-            for name in self._learns
-            for kind in ("weight", "average")
-        }
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in arrays.items():
-            kind, _, rest = key.partition(".")
-            if kind == "optimizer":
-                number, _, part = rest.partition(".")
-                moments.setdefault(int(number), {})[part] = torch.from_numpy(np.array(value))
-        step, seconds = arrays["clock"].tolist()
-        whole = state.optimizer.state_dict()
-        state.optimizer.load_state_dict({**whole, "state": moments})
-        with torch.no_grad():
-            for name in self._learns:
-                weights[name].copy_(given["weight", name])
-                state.average[name].copy_(given["average", name])
-        state.step, state.seconds, state.dtype = int(step), float(seconds), dtype
-
-
-def _numpy(value: Tensor) -> NDArray[Any]:
-    return value.detach().float().cpu().numpy().copy()
-
-
-def _like(values: NDArray[Any], tensor: Tensor) -> Tensor:
-    if tuple(values.shape) != tuple(tensor.shape):
-        raise ValueError(f"expected {tuple(tensor.shape)}, got {values.shape}")
-    return torch.from_numpy(np.array(values)).to(tensor)
+        restore(self._state, self._learns, arrays)
+        self._state.dtype = dtype

@@ -56,7 +56,8 @@ class NoticeCard(QWidget):
         top = QHBoxLayout()
         top.setSpacing(UNIT)
         top.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
-        top.addWidget(Label(notice.text), 1)
+        self.words = Label(notice.text)
+        top.addWidget(self.words, 1)
         top.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self.buttons: list[QPushButton] = []
         for words, action in notice.actions:
@@ -133,7 +134,7 @@ class Notices(QWidget):
 
     @property
     def texts(self) -> list[str]:
-        return [card.notice.text for card in self._cards]
+        return [card.words.text() for card in self._cards]
 
     @property
     def cards(self) -> list[NoticeCard]:
@@ -186,6 +187,13 @@ class Notices(QWidget):
         for card in self.cards:
             if card.notice is notice:
                 self._drop(card)
+
+    def reword(self, notice: Notice, text: str) -> None:
+        """Gives a notice other words, if it is still there."""
+        for card in self.cards:
+            if card.notice is notice:
+                card.words.setText(text)
+                card.setAccessibleName(text)
 
     def clear(self) -> None:
         for card in self.cards:

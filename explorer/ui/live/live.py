@@ -208,6 +208,12 @@ class Live(QObject):
         """A photo was chosen instead."""
         self._end(0.0)
 
+    def may_close(self) -> bool:
+        """The window is to be closed: not before a film that was recorded is written."""
+        if self.recording.recorder is not None:
+            self.leave()
+        return self.recording.writing.may_close()
+
     def stop(self) -> None:
         """Gives the device back for good; a read that hangs is waited for a moment only."""
         self._closed = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from explorer.live.capture import Phase
 from explorer.live.record import FilmRecorder, Look, RecordStatus, rendered, rendered_whole
 from explorer.ui.dialogs.export import ExportKind, ExportSheet, Options
 from explorer.ui.dialogs.save_folder import ask_save_place
+from explorer.ui.live.writing import Writing
 from explorer.ui.widgets.small_widgets import UNIT, Dot, IconButton, Label
 
 if TYPE_CHECKING:
@@ -25,14 +25,9 @@ if TYPE_CHECKING:
     from explorer.live.capture import Capture
     from explorer.ui.shell.desk import Desk
 
-log = logging.getLogger(__name__)
-
 RECOVERED = "recovered"
 FILMS = "*.mp4"
 USUAL_RATE = 25.0
-CLOSE_SECONDS = 5.0
-"""The window waits so long for a film to be written whole; it is written anyhow."""
-
 ON_SCREEN = 30.0
 """Frames a second of a film at most: what is drawn comes from a screen."""
 
@@ -134,11 +129,11 @@ class Recording(QObject):
         self.capture: Capture | None = None
         self.controls = RecordingControls()
         self.recorder: FilmRecorder | None = None
-        self._ending: list[FilmRecorder] = []
+        self.writing = Writing(desk)
         self._raw = False
         self._handover = Handover()
         self.controls.toggled.connect(self.toggle)
-        self._woken.connect(self._look_at_ends, Qt.ConnectionType.QueuedConnection)
+        self._woken.connect(self._ended, Qt.ConnectionType.QueuedConnection)
 
     # -- beginning and end ------------------------------------------------------------------------
 
@@ -224,16 +219,13 @@ class Recording(QObject):
             if self._raw and self.capture is not None:
                 self._handover.give(recorder, self.capture)
             recorder.stop()
-            self._ending.append(recorder)
+            self.writing.add(recorder)
         self.show()
 
     def finish(self) -> None:
         """The window is closed."""
         self.stop()
-        for recorder in self._ending:
-            if not recorder.wait(CLOSE_SECONDS):
-                log.info("%s is still being written", recorder.path)
-        self._ending.clear()
+        self.writing.finish()
 
     # -- what comes -------------------------------------------------------------------------------
 
@@ -268,27 +260,13 @@ class Recording(QObject):
 
     # -- what is said -----------------------------------------------------------------------------
 
-    def _look_at_ends(self) -> None:
-        if self.recorder is not None and self.recorder.status.over:  # it has ended by itself
-            self._ending.append(self.recorder)
+    def _ended(self) -> None:
+        recorder = self.recorder
+        if recorder is not None and recorder.status.over:  # it has ended by itself
             self.recorder = None
+            self.writing.add(recorder)
             self.show()
-        for recorder in [each for each in self._ending if each.status.over]:
-            self._ending.remove(recorder)
-            status = recorder.status
-            if status.problem is not None:
-                words = f"{status.problem.message} {status.problem.hint}".strip()
-                self._desk.notices.say(words, "error", seconds=12)
-            else:
-                self._say(recorder, status)
-
-    def _say(self, recorder: FilmRecorder, status: RecordStatus) -> None:
-        words = self.tr("Recorded {path} with the data of {lines} frames.").format(
-            path=recorder.path, lines=f"{status.lines:,}"
-        )
-        if status.left_out:
-            words += " " + self.tr("{count:,} frames were dropped.").format(count=status.left_out)
-        self._desk.notices.say(words)
+        self.writing.look()
 
     def _name(self) -> str:
         name = datetime.now().astimezone().strftime("%Y-%m-%d %H-%M-%S")  # no colon: Windows

@@ -143,7 +143,9 @@ def _idle_timer(
     timer = IdleTimer(app, window, fault.alive)
     window.loaded.connect(hooks.install)
     window.loaded.connect(settle)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, timer.stop_soon)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and (name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN):
+            signal.signal(number, timer.stop_soon)
     timer.start()
     return timer

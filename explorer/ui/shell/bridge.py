@@ -8,7 +8,6 @@ on the first one, after the window has been painted.
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 import time
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, Signal
 from shiboken6 import isValid
 
-from explorer.core.runner import JobSteps, Runner, State, Token, Update
+from explorer.core.runner import JobSteps, Runner, State, Token, Update, lower_priority
 from explorer.core.step import Step
 from explorer.ui.photos.step_film import StepFilm
 
@@ -241,7 +240,7 @@ def is_over(update: Update) -> bool:
 
 def start_up_steps() -> Generator[Step[Any], Any, None]:
     """Imports torch, the views and the catalog; the last step is a `Ready`."""
-    _be_polite()
+    lower_priority()  # the window's thread has priority
     yield Step(None, 0, 3, "Loading PyTorch")
     import torch  # noqa: F401 - the longest part of the imports below
 
@@ -265,12 +264,3 @@ def start_up_steps() -> Generator[Step[Any], Any, None]:
         catalog.unavailable(),
     )  # fmt: skip
     yield Step(ready, 3, 3)
-
-
-def _be_polite() -> None:
-    """Gives the window's thread priority; on Linux a thread has its own nice value."""
-    if sys.platform == "linux":
-        try:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
-        except OSError as error:
-            log.info("the worker keeps its priority: %s", error)

@@ -339,6 +339,9 @@ class Window(QMainWindow):
         return done
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if self._complete and not self._finished and not self.live.may_close():
+            event.ignore()
+            return
         self.finish()
         super().closeEvent(event)
 

@@ -19,7 +19,7 @@ from explorer.vision.trace import TwoStage, again
 from explorer.vision.trace.lineage import of_anchor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
@@ -36,6 +36,9 @@ NEAR = 0.2
 
 MOST_NEAR = 400
 """So many of them, the nearest first, are taken through the second stage."""
+
+MOST_DROPPED = 40
+"""Of those that fit and have the score so many, the highest-scoring first, are followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +144,11 @@ def why_missed(
         return Missed("no anchor" if fits.best_anchor < NEAR else "no box", label, fits, best)
     good = near[fits.scores[near] >= score]
     if len(good):
-        answer = _dropped(trace, Missed("filter", label, fits, _best(fits, good)))
+        answers = _dropped(trace, Missed("filter", label, fits, _best(fits, good)), good)
     else:
-        answer = Missed("class score", label, fits, _best(fits, near))
+        answers = [Missed("class score", label, fits, _best(fits, near))]
     search = _Search(module, trace, box, label, score, iou)
-    return search.solved(answer)
+    return search.solved(answers)
 
 
 # -- candidates -----------------------------------------------------------------------------------
@@ -229,17 +232,23 @@ higher-scoring boxes take all places. Numbers of boxes become `_MORE` times as l
 
 _MORE = 10
 _HALVINGS = 7
+"""On the way to the value that is just enough; half as many for each of two limits."""
 _STEPS = 8
 _KEYS = {"top_k": "pre_nms", "min_score": "score", "nms": "nms", "top_n": "top_n"}
 """By the name of a filter's stage the limit that decides there."""
 
 
-def _dropped(trace: Trace, answer: Missed) -> Missed:
-    """The same with the stage that drops its best candidate."""
-    life = of_anchor(trace, int(answer.fits.anchors[answer.best]), answer.label)
-    first = isinstance(trace, TwoStage) and life.first.stage != ""
-    outcome = life.first if first or life.second is None else life.second
-    return replace(answer, stage=outcome.stage, first=first, outcome=outcome)
+def _dropped(trace: Trace, answer: Missed, good: NDArray[np.intp]) -> list[Missed]:
+    """The same about the best candidate that each stage drops, the highest-scoring one first."""
+    answers: dict[tuple[str, bool], Missed] = {}
+    order = good[np.argsort(-answer.fits.scores[good], kind="stable")]
+    for row in order[:MOST_DROPPED].tolist():
+        life = of_anchor(trace, int(answer.fits.anchors[row]), answer.label)
+        first = isinstance(trace, TwoStage) and life.first.stage != ""
+        outcome = life.first if first or life.second is None else life.second
+        about = replace(answer, best=row, stage=outcome.stage, first=first, outcome=outcome)
+        answers.setdefault((outcome.stage, first), about)
+    return list(answers.values())
 
 
 class _Search:
@@ -252,9 +261,20 @@ class _Search:
         self._box, self._label, self._score, self._iou = box, label, score, iou
         self._now = limits_of(module) | {"score": score}
 
-    def solved(self, answer: Missed) -> Missed:
-        """The same with the limits that bring the object back, if any do."""
-        for loose in self._sets(answer):
+    def solved(self, answers: list[Missed]) -> Missed:
+        """The first of them whose own stage alone brings the object back, with the limit.
+
+        Where none does, the first one with what else does: another limit, or two together.
+        """
+        for answer in answers:
+            found = self._first_of(answer, self._own(answer))
+            if found is not None:
+                return found
+        return self._first_of(answers[0], self._sets(answers[0])) or answers[0]
+
+    def _first_of(self, answer: Missed, sets: Iterable[tuple[Limit, ...]]) -> Missed | None:
+        """The answer with the first of the sets in which the object is found."""
+        for loose in sets:
             if self._run(loose) is None:
                 continue
             limits = loose
@@ -265,19 +285,27 @@ class _Search:
             after, row = tried
             others = _new(self._trace, after, row, self._score, self._least(limits))
             return replace(answer, limits=limits, after=after, detection=row, others=others)
-        return answer
+        return None
+
+    def _own(self, answer: Missed) -> Iterator[tuple[Limit, ...]]:
+        """The limit of the stage that drops its candidate, less and less strict."""
+        key = f"{'rpn_' if answer.first else ''}{_KEYS.get(answer.stage, '')}"
+        if answer.reason == "filter" and key in self._now and key != "score":
+            yield (Limit(key, self._now[key], self._passing(key, answer)),)
+            yield from ((limit,) for limit in self._looser(key))
 
     def _sets(self, answer: Missed) -> Iterator[tuple[Limit, ...]]:
-        """Limits to try, first those that are likeliest to be the one."""
+        """Other limits to try, first those that are likeliest to be the one."""
         score = Limit("score", self._score, 0.98 * float(answer.fits.scores[answer.best]))
         filters = [key for key in self._now if key != "score"]
         if answer.reason == "filter":
-            own = _KEYS.get(answer.stage, "")
-            own = f"rpn_{own}" if answer.first else own
-            if own in self._now and answer.outcome is not None:
-                yield (Limit(own, self._now[own], self._passing(own, answer)),)
-            for key in sorted(filters, key=lambda key: key != own):
+            for key in filters:
                 yield from ((limit,) for limit in self._looser(key))
+            own = [limit for (limit,) in self._own(answer)]
+            for key in filters:
+                yield from (
+                    (one, two) for one in own if one.key != key for two in self._looser(key)
+                )
         # Step by step: at a low threshold other boxes take the places of the object.
         steps = np.geomspace(self._score, max(score.needed / 4, 1e-6), _STEPS)[1:].tolist()
         yield from ((replace(score, needed=value),) for value in steps)
@@ -304,7 +332,7 @@ class _Search:
         limit = loose[number]
         good, bad = limit.needed, limit.now
         whole = self._counts(limit.key)
-        for _ in range(_HALVINGS):
+        for _ in range(_HALVINGS if len(loose) == 1 else _HALVINGS // 2):
             middle = (good + bad) / 2
             middle = float(round(middle)) if whole else middle
             if middle in (good, bad):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ from PySide6.QtWidgets import QFileDialog
 from explorer.core.errors import ExplorerError
 from explorer.core.settings import Settings
 from explorer.live import unfinished
-from explorer.live.record import Look, RecordStatus
+from explorer.live.record import FilmRecorder, Look, RecordStatus
 from explorer.live.slot import Shot
 from explorer.saving.film_pieces import Pieces, folder_of
+from explorer.ui.live import writing
 from explorer.ui.live.recording import Handover, RecordingControls
 from explorer.ui.shell.window import Window
 from tests.live.films import numbered
@@ -43,7 +46,7 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
 
 
 def said(window: Window) -> str:
-    return " ".join(card.notice.text for card in window.notices.cards)
+    return " ".join(window.notices.texts)
 
 
 def wait_for_lines(qtbot: Any, window: Window, count: int) -> None:
@@ -124,6 +127,124 @@ def test_views_beside_are_recorded_when_that_is_wanted(
     height, width, _ = frames(tmp_path / "both.mp4")[0][0].shape
     assert width > 64, "wider than the frame alone"
     assert height > 0
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """No frame is encoded before it is set."""
+    opened = threading.Event()
+    add = Pieces.add
+
+    def gated(pieces: Pieces, frame: np.ndarray, times: int = 1) -> None:
+        assert opened.wait(SECONDS / 1000)
+        add(pieces, frame, times)
+
+    monkeypatch.setattr(Pieces, "add", gated)
+    yield opened
+    opened.set()
+
+
+def record_frames(qtbot: Any, window: Window, film: Path, count: int) -> FilmRecorder:
+    """Records so many frames, none of which can be encoded yet."""
+    follow(qtbot, window, Frames())
+    window.live.recording.start(str(film))
+    recorder = window.live.recording.recorder
+    assert recorder is not None
+    qtbot.waitUntil(lambda: recorder.status.frames >= count, timeout=SECONDS)
+    return recorder
+
+
+def recorded(film: Path) -> int:
+    """How many frames with their data are in a film; one that is shown long is coded repeatedly."""
+    numbers = [entry["frame"] for entry in lines_of(film.with_suffix(".jsonl"))]
+    assert numbers == sorted(set(numbers))
+    assert len(frames(film)[0]) >= len(numbers)
+    return len(numbers)
+
+
+def press(window: Window, words: str) -> None:
+    (button,) = [b for card in window.notices.cards for b in card.buttons if b.text() == words]
+    button.click()
+
+
+def test_what_is_not_encoded_yet_is_written_after_the_end(
+    window: Window, qtbot: Any, tmp_path: Path, gate: threading.Event
+) -> None:
+    film = tmp_path / "mine.mp4"
+    recorder = record_frames(qtbot, window, film, 5)
+    window.live.recording.toggle()
+    qtbot.waitUntil(lambda: "Writing the film: 0 of " in said(window), timeout=SECONDS)
+    assert not film.exists()
+    assert window.study.live, "what is followed goes on"
+    gate.set()
+    qtbot.waitUntil(lambda: "Recorded" in said(window), timeout=SECONDS)
+    assert "Writing" not in said(window)
+    assert "dropped" not in said(window)
+    assert recorder.status.encoded == recorder.status.frames
+    assert recorded(film) == recorder.status.frames
+
+
+def test_writing_can_be_canceled_and_the_film_so_far_stays(
+    window: Window, qtbot: Any, tmp_path: Path, gate: threading.Event
+) -> None:
+    film = tmp_path / "mine.mp4"
+    recorder = record_frames(qtbot, window, film, 5)
+    window.live.recording.toggle()
+    qtbot.waitUntil(lambda: "Writing the film" in said(window), timeout=SECONDS)
+    press(window, "Cancel")
+    gate.set()
+    qtbot.waitUntil(lambda: "Recorded" in said(window), timeout=SECONDS)
+    status = recorder.status
+    assert 1 <= status.encoded < status.frames
+    assert f"{status.frames - status.encoded:,} frames were dropped" in said(window)
+    assert recorded(film) == status.encoded
+    assert not folder_of(film).exists()
+
+
+@pytest.mark.parametrize("answer", ["", "Close now", "Keep open", "again"])
+def test_a_window_that_is_closed_waits_for_the_film(
+    window: Window, qtbot: Any, tmp_path: Path, gate: threading.Event, answer: str
+) -> None:
+    film = tmp_path / "mine.mp4"
+    window.show()
+    recorder = record_frames(qtbot, window, film, 5)
+    assert not window.close()
+    assert window.isVisible()
+    assert "The window closes when it is done." in said(window)
+    if answer == "again":
+        # The thread that encodes hangs at the gate: it is opened while the window waits.
+        threading.Timer(0.1, gate.set).start()
+        assert window.close()
+    elif answer:
+        press(window, answer)
+        gate.set()
+    else:
+        gate.set()
+    if answer == "Keep open":
+        qtbot.waitUntil(lambda: "Recorded" in said(window), timeout=SECONDS)
+        assert window.isVisible()
+    else:
+        qtbot.waitUntil(lambda: not window.isVisible(), timeout=SECONDS)
+    count = recorder.status.encoded
+    assert recorded(film) == count
+    assert not folder_of(film).exists()
+    if answer == "Close now":
+        assert count < recorder.status.frames
+    else:
+        assert count == recorder.status.frames
+
+
+def test_a_program_that_must_end_keeps_what_is_encoded(
+    window: Window, qtbot: Any, tmp_path: Path, gate: threading.Event, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(writing, "CLOSE_SECONDS", 1.0)
+    film = tmp_path / "mine.mp4"
+    recorder = record_frames(qtbot, window, film, 5)
+    threading.Timer(1.2, gate.set).start()
+    window.finish()  # as at the end of the program, after a signal
+    assert recorder.status.over
+    assert 1 <= recorded(film) < recorder.status.frames
+    assert not folder_of(film).exists()
 
 
 def test_it_can_be_recorded_only_while_live(window: Window, qtbot: Any) -> None:

@@ -91,7 +91,7 @@ def test_only_displays_that_qt_would_try_are_asked(monkeypatch: pytest.MonkeyPat
     assert asked == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_cleanly_even_while_torch_is_imported(number: int, home: Path) -> None:
     process = start(QT_QPA_PLATFORM="offscreen")
     wait_for(home / "logs" / "explorer.log", "the window is painted")

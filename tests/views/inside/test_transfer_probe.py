@@ -9,7 +9,7 @@ import pytest
 
 from explorer.core.errors import ExplorerError
 from explorer.core.params import FolderRef
-from explorer.views.inside.transfer_probe.photos import MOST_TEST, SAMPLES, classes_of, first
+from explorer.training.data.class_photos import MOST_TEST, SAMPLES, classes_of, first
 from explorer.views.inside.transfer_probe.view import VIEW
 from tests.evaluation.sets import filled
 from tests.views.inside.folders import CLASSES, colored, looked, means

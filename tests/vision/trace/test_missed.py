@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import ExitStack
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from explorer.annotations.coco import read_coco
+from explorer.core.network_info import NetworkSpec
+from explorer.engine.scene import Scene
+from explorer.engine.stages import trace_of
+from explorer.images.image import open_image
+from explorer.networks import catalog
+from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.trace import again, traced
 from explorer.vision.trace.missed import (
     Limit,
@@ -16,6 +26,8 @@ from explorer.vision.trace.missed import (
     limits_of,
     why_missed,
 )
+from tests.data import shared_data
+from tests.steps import finish
 from tests.toys import few_proposals, toy_image, toy_network
 from tests.views.test_all_detectors import NAMES, network
 
@@ -106,3 +118,74 @@ def test_nothing_of_the_network_comes_near() -> None:
     assert found.reason in ("no anchor", "no box")
     assert found.fits.best_anchor < 0.2
     assert found.limits == ()
+
+
+FALSE_NEGATIVES = 50
+STAGES = {"top_k": "pre_nms", "min_score": "score", "nms": "nms", "top_n": "top_n"}
+OPEN = {"nms": 0.99, "top_n": 10_000, "rpn_top_n": 3000, "rpn_nms": 0.9}
+"""Limits at which the filters drop hardly anything."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_the_stage_of_fifty_false_negatives_is_the_true_one() -> None:
+    """The network itself, with that limit alone changed, finds the object; without it, it does not.
+
+    A low class score stays one with all filters open, and where no box fits none of them has one.
+    """
+    root = shared_data("coco-mini")
+    if root is None:
+        pytest.skip("the shared test data are not here")
+    network, _ = finish(catalog.load(NetworkSpec("lite-fasterrcnn", device="cpu")))
+    module, least = network.module, 0.5
+    names = [name.lower() for name in network.info.classes]
+    named: Counter[str] = Counter()
+    together = 0
+    for photo in read_coco(root / "instances.json").photos:
+        scene = Scene(network, open_image(photo.path))
+        for own in (b for b in photo.boxes if b.counts and b.label.lower() in names):
+            if named.total() == FALSE_NEGATIVES:
+                break
+            trace, image = trace_of(scene), scene.input()[0]
+            label = names.index(own.label.lower())
+            box = np.array([[own.x0, own.y0, own.x1, own.y1]], np.float32)
+            inner = torch.from_numpy(np.asarray(trace.pyramid.frame.boxes(box)))[0]
+            answer = why_missed(module, trace, inner, label, score=least)
+            if answer.reason == "found":
+                continue
+
+            def found(
+                *limits: Limit, image: Tensor = image, label: int = label, scene: Scene = scene,
+                box: np.ndarray = box,
+            ) -> bool:  # fmt: skip
+                score = min([least, *(limit.needed for limit in limits if limit.key == "score")])
+                with ExitStack() as stack, torch.no_grad():
+                    for limit in limits:
+                        stack.enter_context(changed(module, limit))
+                    (result,) = module([image])
+                own = (result["labels"] == label) & (result["scores"] >= score)
+                boxes = scene.frame.inverse().boxes(result["boxes"][own].numpy())
+                return bool((iou_matrix(box, np.asarray(boxes, np.float32)) >= 0.5).any())
+
+            assert not found()
+            now = limits_of(module)
+            rest = [Limit(key, now[key], value) for key, value in OPEN.items()]
+            keys = [limit.key for limit in answer.limits]
+            if keys:
+                assert found(*answer.limits)
+            if len(keys) > 1:
+                assert not any(found(limit) for limit in answer.limits)
+            if answer.reason == "class score":
+                assert not found(*rest), "another stage lost it as well"
+            elif answer.reason == "filter":
+                stage = ("rpn_" if answer.first else "") + STAGES[answer.stage]
+                assert stage in keys, "the limit of another stage brings it back"
+                assert len(keys) <= 2
+                together += len(keys) == 2
+            else:
+                assert not keys
+                assert not found(*rest, Limit("score", now["score"], 0.0))
+            named[answer.reason] += 1
+    print(named, "lost by two stages:", together)
+    assert named.total() == FALSE_NEGATIVES
+    assert named["filter"] > together

@@ -10,7 +10,8 @@ import torch
 
 from explorer.core.layers import Board, Pane, Picture, Plot, Table
 from explorer.core.step import Step
-from explorer.views.inside.layer_statistics.charts import (
+from explorer.views.inside.layer_statistics.params import FIRST
+from explorer.views.shared.grids.matrix import (
     BLUE,
     GREEN,
     ORANGE,
@@ -18,7 +19,6 @@ from explorer.views.inside.layer_statistics.charts import (
     over_layers,
     stairs,
 )
-from explorer.views.inside.layer_statistics.params import FIRST
 from explorer.vision.features.mosaics import picture_sheet
 from explorer.vision.statistics.norms import batch_norms, crops, norm_statistics
 

@@ -12,8 +12,8 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Plot, Table
 from explorer.core.step import Step
 from explorer.networks.hooks import tensors_in
-from explorer.views.inside.layer_statistics.charts import BLUE, ORANGE, matrix_pane
 from explorer.views.shared.common import class_name, percent
+from explorer.views.shared.grids.matrix import BLUE, ORANGE, matrix_pane
 from explorer.vision.features.classification import logits_of, softmax
 from explorer.vision.statistics.residual import residuals_of, without_branch
 

@@ -10,8 +10,8 @@ import numpy as np
 from explorer.core.layers import Board, Plot, Table
 from explorer.core.listing import quantity
 from explorer.core.step import Step
-from explorer.views.inside.layer_statistics.charts import BLUE, ORANGE, matrix_pane, numbered
 from explorer.views.shared.common import class_name, percent
+from explorer.views.shared.grids.matrix import BLUE, ORANGE, matrix_pane, numbered
 from explorer.vision.features.classification import logits_of, softmax
 from explorer.vision.statistics.dropout import dropped, places_of
 

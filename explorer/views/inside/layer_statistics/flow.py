@@ -10,7 +10,9 @@ import numpy as np
 
 from explorer.core.layers import Board, Lines, Table
 from explorer.core.step import Step
-from explorer.views.inside.layer_statistics.charts import (
+from explorer.views.inside.layer_statistics.params import GRADIENTS, TOP, TRAINED
+from explorer.views.shared.draw_cache import DrawCache
+from explorer.views.shared.grids.matrix import (
     BLUE,
     GREEN,
     ORANGE,
@@ -20,8 +22,6 @@ from explorer.views.inside.layer_statistics.charts import (
     numbered,
     over_layers,
 )
-from explorer.views.inside.layer_statistics.params import GRADIENTS, TOP, TRAINED
-from explorer.views.shared.draw_cache import DrawCache
 from explorer.vision.statistics.clipping import by_norm, by_value, total_norm
 from explorer.vision.statistics.layers import (
     Initialization,

@@ -9,7 +9,7 @@ import numpy as np
 
 from explorer.core.layers import Board, Table
 from explorer.core.step import Step
-from explorer.views.inside.layer_statistics.charts import (
+from explorer.views.shared.grids.matrix import (
     COLORS,
     matrix_pane,
     numbered,

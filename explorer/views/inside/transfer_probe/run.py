@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from explorer.core.layers import Float32, UInt8
     from explorer.engine.scene import Scene
-    from explorer.views.inside.transfer_probe.photos import Classes, Example
+    from explorer.training.data.class_photos import Classes, Example
 
 _BATCH = 8
 _DRAWS = 5

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from explorer.batch.features import head_of
 from explorer.core.errors import ExplorerError
-from explorer.core.layers import Board, Boxes, Curve, Pane, Picture, Plot, Table
+from explorer.core.layers import Board, Curve, Pane, Picture, Plot, Table
 from explorer.core.listing import quantity
 from explorer.core.params import Effect, FolderRef, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, Needs, View
-from explorer.views.inside.transfer_probe.photos import classes_of, first
+from explorer.training.data.class_photos import classes_of, first
 from explorer.views.inside.transfer_probe.run import SCRATCH, Run
-from explorer.views.shared.folders.sheet import captions, labeled_sheet
+from explorer.views.shared.folders.answers import (
+    BLUE,
+    GRAY,
+    ORANGE,
+    RED,
+    Answers,
+    answers_pane,
+)
 from explorer.vision.photo_sets.probe import counts_per_class
 from explorer.vision.photo_sets.stages import stage_layers
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from numpy.typing import NDArray
-
-    from explorer.core.layers import Color, UInt8
     from explorer.engine.scene import Scene
     from explorer.views.inside.transfer_probe.run import Result
 
@@ -65,12 +67,6 @@ sections 5.2 and 5.3 (accuracy over photos per class, against training from scra
 Yosinski et al. 2014, *How transferable are features in deep neural networks?*
 """
 
-GREEN: Color = (60, 190, 90)
-RED: Color = (235, 80, 70)
-BLUE: Color = (90, 160, 250)
-ORANGE: Color = (255, 160, 40)
-GRAY: Color = (150, 150, 150)
-_SIDE = 72
 _FIRST_TESTS = 2
 """Test photos of each class with which the accuracy is measured at first."""
 
@@ -148,31 +144,14 @@ def draw(result: Result, params: Params) -> Board:
 
 
 def _tests_pane(result: Result) -> Pane:
-    order = np.argsort(result.labels, kind="stable").tolist()
-    sheet = labeled_sheet(
-        [_square(result.tests[row]) for row in order], columns=_columns(result.labels)
-    )
-    colors, words = [], []
-    for row in order:
-        guess = int(result.predicted[row])
-        right = guess == int(result.labels[row])
-        colors.append(GRAY if guess < 0 else GREEN if right else RED)
-        words.append("" if right or guess < 0 else result.names[guess])
-    tints = np.array(colors, np.uint8).reshape(-1, 3)
-    layer = Boxes(sheet.xyxy, tints, keys=tuple(order), width=3.0, name="tests")
-
-    def readout(x: float, y: float) -> str:
-        place = sheet.at(x, y)
-        return "" if place is None else _words(result, order[place])
-
     title = _tests_words(result)
     if result.best:
         title += f", by {result.best}"
-    return Pane(
-        "tests", sheet.size,
-        (Picture(sheet.rgb, name="sheet"), layer, captions(sheet.xyxy, words, tints)),
-        title=title, frame="tests", readout=readout,
-    )  # fmt: skip
+    return answers_pane(_answers(result), title)
+
+
+def _answers(result: Result) -> Answers:
+    return Answers(result.tests, result.labels, result.predicted, result.names)
 
 
 def _tests_words(result: Result) -> str:
@@ -183,39 +162,13 @@ def _tests_words(result: Result) -> str:
     )
 
 
-def _columns(labels: NDArray[np.int64]) -> int:
-    """Of the sheet: rows hold whole classes where all have equally many photos."""
-    usual = max(1, round(sqrt(2.2 * len(labels))))
-    counts = np.unique(np.bincount(labels)) if len(labels) else np.ones(1, np.int64)
-    if len(counts) > 1:
-        return usual
-    each = int(counts[0])
-    return each * max(1, round(usual / each))
-
-
-def _square(picture: UInt8) -> UInt8:
-    """The middle of a picture as a square of `_SIDE`."""
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    y, x = (height - side) // 2, (width - side) // 2
-    cut = np.ascontiguousarray(picture[y : y + side, x : x + side])
-    found: UInt8 = cv2.resize(cut, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-    return found
-
-
 def _photo_pane(result: Result, row: int) -> Pane:
     picture = result.tests[row]
     height, width = picture.shape[:2]
     return Pane(
         "photo", (float(width), float(height)), (Picture(picture, smooth=True, name="photo"),),
-        title=_words(result, row), frame=f"photo {row}",
+        title=_answers(result).words(row), frame=f"photo {row}",
     )  # fmt: skip
-
-
-def _words(result: Result, row: int) -> str:
-    guess = int(result.predicted[row])
-    name = result.names[int(result.labels[row])]
-    return name if guess < 0 else f"{name}: predicted {result.names[guess]}"
 
 
 def _layers_plot(result: Result) -> Plot:

@@ -33,12 +33,23 @@ _CROP = 0.34
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """A photo of a class; `load` gives (H, W, 3) uint8, `path` is "" where it is no file."""
+    """A photo of a class, or a part of one.
+
+    Attributes:
+        label: Its class.
+        name: For people.
+        load: Gives (H, W, 3) uint8.
+        path: Of its file; "" where it is none.
+        boxes: x0, y0, x1, y1 of the objects in it, in pixels of what `load` gives.
+        points: x, y of its joints, likewise.
+    """
 
     label: int
     name: str
     load: Callable[[], UInt8]
     path: str = ""
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    points: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +61,7 @@ class Classes:
         train: In every class at random, so that its first k are a sample.
         test: None of them is trained on.
         source: For people.
+        notes: Sentences about what was ignored.
         fewest: Training photos of the smallest class.
     """
 
@@ -57,6 +69,7 @@ class Classes:
     train: tuple[Example, ...]
     test: tuple[Example, ...]
     source: str
+    notes: tuple[str, ...] = ()
 
     @property
     def fewest(self) -> int:

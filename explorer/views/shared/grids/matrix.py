@@ -39,6 +39,7 @@ def matrix_pane(
     words: bool = True,
     readout: Callable[[int, int], str] | None = None,
     size: tuple[float, float] = SIZE,
+    left: float = SIDE,
 ) -> Pane:
     """(R, C) numbers as colored cells.
 
@@ -55,8 +56,9 @@ def matrix_pane(
         words: Whether words are written.
         readout: ``(row, column) -> words`` under the mouse.
         size: Width and height of all cells.
+        left: Width of the words at the left.
     """
-    side = SIDE if rows and words else 0.0
+    side = left if rows and words else 0.0
     foot = FOOT if any(columns) and words else 0.0
     high, wide = values.shape
     extent = (side, 0.0, side + size[0], size[1])

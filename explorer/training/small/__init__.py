@@ -1,0 +1,1 @@
+"""Small networks that are trained on small pictures in seconds to minutes."""

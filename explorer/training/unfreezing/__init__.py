@@ -1,0 +1,1 @@
+"""Feature extraction, fine-tuning and training from scratch, side by side on the same photos."""

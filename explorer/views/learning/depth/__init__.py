@@ -1,0 +1,1 @@
+"""Shallow and deep networks are trained side by side."""

@@ -1,0 +1,1 @@
+"""A small network is trained; everything about it can be changed meanwhile."""

@@ -1,0 +1,1 @@
+"""Feature extraction, fine-tuning and training from scratch on the same photos."""

@@ -1,0 +1,1 @@
+"""What the views of small trainings share: their data, their parameters, their pictures."""
