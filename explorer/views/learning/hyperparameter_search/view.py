@@ -21,7 +21,7 @@ from explorer.views.learning.hyperparameter_search.searching import (
     Search,
     planned,
 )
-from explorer.views.shared.common import paper, percent
+from explorer.views.shared.common import percent
 from explorer.views.shared.grids.matrix import BLUE, ORANGE, matrix_pane
 from explorer.views.shared.learning.charts import blank_pane
 from explorer.views.shared.learning.source import DATA_HELP, reading
@@ -166,9 +166,9 @@ def _captioned(pane: Pane, axes: tuple[str, str]) -> Pane:
     size = (width, height + CAPTION)
     words = Text(
         f"across: {axes[0]} · up: {axes[1]}", (LEFT + SIZE[0] / 2, height + CAPTION / 2),
-        color=(40, 40, 40), plate=False, anchor=(0.5, 0.5), name="axes",
+        anchor=(0.5, 0.5), name="axes",
     )  # fmt: skip
-    return replace(pane, size=size, layers=(paper(size), *pane.layers, words))
+    return replace(pane, size=size, layers=(*pane.layers, words), drawing=True)
 
 
 def _all(wanted: list[Trial], done: list[Trial]) -> list[Trial]:

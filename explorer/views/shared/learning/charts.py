@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Boxes, Curve, Pane, Picture, Plot, Text
-from explorer.views.shared.common import paper
 from explorer.views.shared.grids.matrix import BLUE, GREEN, ORANGE, RED
 from explorer.vision.features.mosaics import picture_sheet
 
@@ -29,7 +28,7 @@ def blank_pane(name: str, title: str, words: str) -> Pane:
     """Words where there is no picture yet."""
     size = (360.0, 200.0)
     text = Text(words, (180.0, 100.0), anchor=(0.5, 0.5), name="words")
-    return Pane(name, size, (paper(size), text), title=title, frame=name)
+    return Pane(name, size, (text,), title=title, frame=name, drawing=True)
 
 
 def smoothed(y: NDArray[np.float64], window: int) -> NDArray[np.float64]:
@@ -133,7 +132,6 @@ def kernels_pane(
         np.float32,
     )
     layers = (
-        paper(size),
         Picture(sheet, extent=(left, 0.0, *size), name="kernels"),
         Boxes(
             labels, np.full((len(shown), 3), 70, np.uint8),
@@ -141,7 +139,8 @@ def kernels_pane(
             selectable=False, name="words",
         ),
     )  # fmt: skip
-    return Pane("kernels", size, layers, title="First-layer kernels as they grow", frame="kernels")
+    title = "First-layer kernels as they grow"
+    return Pane("kernels", size, layers, title=title, frame="kernels", drawing=True)
 
 
 def accuracy_plot(curves: Sequence[Curve], title: str = "Accuracy", name: str = "accuracy") -> Plot:
