@@ -365,9 +365,12 @@ def test_of_a_killed_program_all_but_the_last_seconds_are_there(
     ((path, record),) = recover()
     assert path == tmp_path / "r.mp4"
     assert isinstance(record, Record)
-    assert (record.frames, record.written) == (60, 60)
+    # the third piece may be short: what waited at the end is committed at once
+    assert 40 < record.frames == record.written <= 60
     assert remembered() == []
-    assert [number_of((f, 0.0)) for f in frames(tmp_path / "r.mp4")[0]] == list(range(60))
+    assert [number_of((f, 0.0)) for f in frames(tmp_path / "r.mp4")[0]] == list(
+        range(record.frames)
+    )
 
 
 def test_while_nothing_comes_the_last_frame_is_repeated(

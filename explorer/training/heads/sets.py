@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from explorer.annotations.truth import counting
 from explorer.core.errors import ExplorerError
 from explorer.core.reading import display_name
 from explorer.core.values import Box
@@ -77,12 +78,12 @@ def set_for(wanted: Wanted) -> Classes:
     Raises:
         ExplorerError: There is nothing to train on; the sentence tells why.
     """
-    named = tuple(box for box in wanted.boxes if box.label and box.counts)
+    named = tuple(box for box in counting(wanted.boxes) if box.label)
     if wanted.folder is not None:
         found = _of_folder(wanted, Path(wanted.folder.path).expanduser())
     elif named and wanted.photo is not None:
         found = _of_drawn(wanted, named, wanted.photo)
-    elif wanted.boxes and wanted.photo is not None:
+    elif counting(wanted.boxes) and wanted.photo is not None:
         raise ExplorerError(
             "The boxes on this photo have no classes.", "Name the class of each box."
         )

@@ -9,7 +9,7 @@ import numpy as np
 from explorer.core.layers import Boxes, Lines, Pane, Picture, Points
 from explorer.core.listing import quantity
 from explorer.training.heads.sets import JOINTS
-from explorer.views.shared.anchors import same
+from explorer.views.shared.anchors import same, truth_layer
 from explorer.views.shared.common import percent, size_of
 from explorer.views.shared.folders.answers import GRAY, ORANGE, Answers, answers_pane
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from explorer.core.layers import Float32, Layer
+    from explorer.core.values import Box
     from explorer.training.heads.report import Report, Tested
     from explorer.views.shared.folders.sheet import Sheet
 
@@ -24,9 +25,9 @@ WHITE = (255, 255, 255)
 _CLASS_SIDE, _PLACE_SIDE = 72, 112
 
 
-def photo_pane(report: Report, photo: Picture) -> Pane:
-    """The open photo with what the new network outputs for it."""
-    layers: list[Layer] = [photo]
+def photo_pane(report: Report, photo: Picture, drawn: Sequence[Box]) -> Pane:
+    """The open photo with what the new network outputs for it, and with the boxes drawn on it."""
+    layers: list[Layer] = [photo, *truth_layer(drawn)]
     title = "this photo"
     found = report.photo
     if found is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from math import isnan
 from typing import TYPE_CHECKING, Any, cast
 
+from explorer.annotations.truth import counting
 from explorer.core.layers import Board
 from explorer.core.step import Step
 from explorer.engine.view import Action, Group, View
@@ -16,6 +17,7 @@ from explorer.training.heads.report import CURVE, Report
 from explorer.training.heads.sets import CLASS, Wanted, set_for
 from explorer.views.learning.head_bench import charts, panes
 from explorer.views.learning.head_bench.params import ATTACHED, BOXES, Params
+from explorer.views.shared.anchors import passed_words
 from explorer.views.shared.common import photo_of
 from explorer.views.shared.draw_cache import DrawCache
 
@@ -95,7 +97,7 @@ def _trained(scene: Scene, params: Params) -> Generator[Step[Result], Any, Bench
     """Trains the heads, or takes those that this scene has trained with these parameters."""
     key = replace(params, chosen=None)
     kept: dict[Params, Bench] = scene.memo(_KEPT, dict)
-    photo, ready = photo_of(scene), params.folder is None and not params.boxes
+    photo, ready = photo_of(scene), params.folder is None and not counting(params.boxes)
     found = kept.get(key)
     if found is not None:
         yield Step(Result(replace(found.report(), complete=True), photo, ready))
@@ -131,7 +133,7 @@ def keep(scene: Scene, params: Params) -> Generator[Step[Any], Any, NewNetwork]:
 def draw(result: Result, params: Params) -> Board:
     report = result.report
     shown = [
-        panes.photo_pane(report, result.photo),
+        panes.photo_pane(report, result.photo, params.boxes),
         result.cache.get("tests", lambda: panes.tests_pane(report)),
     ]
     if params.chosen is not None and params.chosen < len(report.tests):
@@ -140,7 +142,7 @@ def draw(result: Result, params: Params) -> Board:
         tuple(shown),
         plots=charts.plots(report),
         tables=(charts.table(report),) if len(report.curve) else (),
-        summary=_summary(report),
+        summary=_summary(report) + passed_words(params.boxes),
         notes=(*((NEXT,) if result.ready else ()), *report.notes),
     )
 
