@@ -47,6 +47,9 @@ def test_the_rows_are_those_of_the_networks() -> None:
     assert cells(board, "ensembles", "prediction") == list(DECK)
     assert cells(board, "ensembles", "members") == [1, 2, 2, 3, 3, 3]
     assert cells(board, "ensembles", "in the lecture") == list(DECK.values())
+    assert cells(board, "ensembles", "rank in the lecture") == [6, 4, 5, 1, 3, 2]
+    own = cells(board, "ensembles", "test accuracy")
+    assert cells(board, "ensembles", "rank") == [1 + sum(o > v for o in own) for v in own]
     assert result.growth[SNAP_AVERAGE][:, 0].tolist() == [1, 2, 3]
     assert len(result.growth[SNAP_WEIGHTS]) == 3
 
@@ -67,7 +70,7 @@ def test_where_the_order_differs_from_the_lecture_it_is_said() -> None:
     other = rows(a=0.83, b=0.90, c=0.82, d=0.88, e=0.86, f=0.87)
     words = compared(other)
     assert words.startswith(f"no better than the single network: {TRUE_VOTE}")
-    assert "the order is ensemble: average > snapshots: average > snapshots: mean weights" in words
+    assert words.endswith(f"{TRUE_VOTE}, in another order than in the lecture")
     assert compared(Result("")) == ""
 
 

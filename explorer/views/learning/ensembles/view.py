@@ -35,7 +35,7 @@ from explorer.views.shared.learning.charts import (
 from explorer.views.shared.learning.source import DATA_HELP, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from explorer.core.layers import Color
     from explorer.core.step import Step
@@ -172,8 +172,9 @@ def _losses(result: Result) -> Plot:
 def _table(result: Result) -> Table:
     columns = (
         "prediction", "members", "test accuracy", "gain", "standard error of the gain",
-        "in the lecture",
+        "rank", "in the lecture", "rank in the lecture",
     )  # fmt: skip
+    ranks, taught = (_ranks(each) for each in ({r.name: r.accuracy for r in result.rows}, DECK))
     rows = []
     for row in result.rows:
         gains = row.right.astype(np.float64) - result.rows[0].right
@@ -183,7 +184,8 @@ def _table(result: Result) -> Table:
             (
                 row.name, row.members, round(row.accuracy, 4),
                 "" if single else round(float(gains.mean()), 4),
-                "" if single else round(error, 4), DECK[row.name],
+                "" if single else round(error, 4), ranks[row.name], DECK[row.name],
+                taught[row.name],
             )
         )  # fmt: skip
     swatches = tuple(COLORS[row.name] for row in result.rows)
@@ -215,11 +217,17 @@ def compared(result: Result) -> str:
         if beaten
         else "each is better than the single network"
     )
-    order = sorted(own, key=lambda name: -own[name])
-    wanted = sorted(own, key=lambda name: -DECK[name])
-    if order == wanted:
-        return f"{words}, in the same order as in the lecture"
-    return f"{words}; the order is {' > '.join(order)}, in the lecture {' > '.join(wanted)}"
+    same = _ranks(own) == _ranks({name: DECK[name] for name in own})
+    order = "the same order as in the lecture" if same else "another order than in the lecture"
+    return f"{words}, in {order}"
+
+
+def _ranks(accuracies: Mapping[str, float]) -> dict[str, int]:
+    """1 = the best; equal ones share a rank."""
+    return {
+        name: 1 + sum(other > own for other in accuracies.values())
+        for name, own in accuracies.items()
+    }
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:
