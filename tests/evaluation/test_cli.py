@@ -18,6 +18,7 @@ from explorer.networks import catalog
 from explorer.networks.entry import Entry
 from tests.data import shared_data
 from tests.evaluation.sets import class_folders, coco_set, color_network
+from tests.marks import by_hand
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -168,7 +169,7 @@ def test_a_bar_is_drawn_for_whoever_watches(
     assert "\x1b" not in out
 
 
-@pytest.mark.parametrize("name", ["mini-resnet", "mini-vgg"])
+@pytest.mark.parametrize("name", ["mini-resnet", *by_hand("mini-vgg")])
 def test_the_card_of_a_network_that_ships_comes_out_again(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

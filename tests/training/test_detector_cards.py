@@ -59,7 +59,16 @@ def test_figures_on_photos_are_what_the_card_says(name, folder, where, figure):
     assert last.value.figures[figure] == pytest.approx(wanted[figure], abs=TOLERANCE)
 
 
-@pytest.mark.parametrize("card", CARDS, ids=[card["name"] for card in CARDS])
+@pytest.mark.parametrize(
+    "card",
+    [
+        pytest.param(
+            card, id=card["name"],
+            marks=[pytest.mark.slow] if card["name"].startswith("lite-boxes-fc") else [],
+        )
+        for card in CARDS
+    ],
+)  # fmt: skip
 def test_shared_weights_are_those_of_the_other_file(card):
     for share in card["shares"]:
         network, _ = finish(catalog.load(NetworkSpec(card["name"], device="cpu")))

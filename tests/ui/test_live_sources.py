@@ -348,6 +348,7 @@ def test_a_defect_gives_the_device_back(loaded: Window, qtbot: Any, monkeypatch)
     assert loaded.live.capture is None
 
 
+@pytest.mark.slow
 def test_two_hundred_switches_leave_nothing_behind(loaded: Window, qtbot: Any) -> None:
     folder = Path("/proc/self/fd")
     follow(qtbot, loaded, Frames())

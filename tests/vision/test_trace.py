@@ -40,14 +40,14 @@ from tests.toys import (
     toy_image,
 )
 from tests.toys import toy_network as toy
-from tests.views.test_all_detectors import NAMES, lower_thresholds, network
+from tests.views.test_all_detectors import DETECTORS, lower_thresholds, network
 
 EMBEDDED = {
     "lite-fasterrcnn": partial(lite_fasterrcnn, 6, short_side=64, long_side=96),
     "lite-maskrcnn": partial(lite_maskrcnn, 6, short_side=64, long_side=96),
     "lite-retinanet": partial(lite_retinanet, 6),
 }
-ALL = ["toy", *EMBEDDED, *NAMES]
+ALL = ["toy", *EMBEDDED, *DETECTORS]
 
 
 def module_of(name: str) -> nn.Module:

@@ -31,6 +31,7 @@ from explorer.training.unfreezing.lane import (
 from explorer.training.unfreezing.report import Report
 from explorer.training.unfreezing.run import compare, scaled, survey
 from explorer.training.unfreezing.wish import Wish, identity, params_of, wish_of
+from tests.marks import by_hand
 from tests.steps import finish
 from tests.views.inside.folders import colored, convolutions
 
@@ -116,7 +117,7 @@ def weights(new: NewNetwork) -> list[torch.Tensor]:
     return list(new.module.state_dict().values())
 
 
-@pytest.mark.parametrize("stop", [7, 20, 33])
+@pytest.mark.parametrize("stop", [20, *by_hand(7, 33)])
 def test_a_run_that_was_interrupted_goes_on_bit_equal(wish: Wish, stop: int) -> None:
     wish = replace(wish, curve=True, steps=4)
     whole, steps = finish(compare(wish, convolutions()))

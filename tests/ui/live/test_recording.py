@@ -23,6 +23,7 @@ from explorer.ui.live import writing
 from explorer.ui.live.recording import Handover, RecordingControls
 from explorer.ui.shell.window import Window
 from tests.live.films import numbered
+from tests.marks import by_hand
 from tests.saving.test_mp4 import frames
 from tests.ui.live.test_live import SECONDS, Frames, follow, number, window
 
@@ -201,7 +202,7 @@ def test_writing_can_be_canceled_and_the_film_so_far_stays(
     assert not folder_of(film).exists()
 
 
-@pytest.mark.parametrize("answer", ["", "Close now", "Keep open", "again"])
+@pytest.mark.parametrize("answer", ["", "Keep open", *by_hand("Close now", "again")])
 def test_a_window_that_is_closed_waits_for_the_film(
     window: Window, qtbot: Any, tmp_path: Path, gate: threading.Event, answer: str
 ) -> None:

@@ -20,6 +20,7 @@ from pytestqt.qtbot import QtBot
 from explorer.core import settings
 from explorer.core.errors import ExplorerError
 from explorer.ui.shell import crash_log, display_check, idle_timer
+from tests.marks import by_hand
 
 ROOT = Path(__file__).parents[3]
 START = "import sys; from explorer.ui.shell.app import main; sys.exit(main(sys.argv[1:]))"
@@ -91,7 +92,7 @@ def test_only_displays_that_qt_would_try_are_asked(monkeypatch: pytest.MonkeyPat
     assert asked == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, *by_hand(signal.SIGINT, signal.SIGHUP)])
 def test_a_signal_ends_it_cleanly_even_while_torch_is_imported(number: int, home: Path) -> None:
     process = start(QT_QPA_PLATFORM="offscreen")
     wait_for(home / "logs" / "explorer.log", "the window is painted")

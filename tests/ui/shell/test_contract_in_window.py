@@ -145,6 +145,7 @@ def test_a_stroke_is_one_entry_of_undo(
     assert w.inspector.form.rows["mask"].editor.text(first).endswith("painted")
 
 
+@pytest.mark.slow
 def test_points_are_entries_of_undo_and_go_with_the_form(
     qtbot: QtBot, window: Make, photo: Path
 ) -> None:
@@ -167,6 +168,7 @@ def test_points_are_entries_of_undo_and_go_with_the_form(
     assert len(w.study.params.joints) == 1
 
 
+@pytest.mark.slow
 def test_what_does_not_apply_is_not_picked(
     qtbot: QtBot, window: Make, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +223,7 @@ def test_a_session_brings_every_kind_back(
     assert {n: getattr(found, n) for n in names} == {n: getattr(params, n) for n in names}
 
 
+@pytest.mark.slow
 def test_boxes_mask_and_joints_stay_with_their_photo(
     qtbot: QtBot, window: Make, photo: Path, tmp_path: Path
 ) -> None:

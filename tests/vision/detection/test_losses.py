@@ -14,6 +14,7 @@ from explorer.core.errors import ExplorerError
 from explorer.networks.preprocess import Frame
 from explorer.vision.detection.losses import BACKGROUND, BETWEEN, Judged, losses_of
 from tests.toys import FixedDetector, hook_count
+from tests.views.test_all_detectors import HEAVY
 from tests.vision.test_trace import module_of, picture
 
 BOXES = torch.tensor([[10.0, 8, 50, 44], [30, 20, 78, 58], [2, 30, 20, 50]])
@@ -48,10 +49,9 @@ def state(module: nn.Module) -> list[Any]:
     [
         ("toy", False), ("lite-fasterrcnn", False), ("lite-fasterrcnn", True),
         ("fasterrcnn_mobilenet_v3_large_320_fpn", False), ("fasterrcnn_resnet50_fpn", False),
-        ("fasterrcnn_resnet50_fpn_v2", False), ("maskrcnn_resnet50_fpn", False),
-        ("keypointrcnn_resnet50_fpn", False), ("retinanet_resnet50_fpn", False),
-        ("retinanet_resnet50_fpn_v2", False), ("fcos_resnet50_fpn", False),
-        ("ssd300_vgg16", False), ("ssdlite320_mobilenet_v3_large", True),
+        ("maskrcnn_resnet50_fpn", False), ("retinanet_resnet50_fpn", False),
+        ("fcos_resnet50_fpn", False), ("ssdlite320_mobilenet_v3_large", True),
+        *(pytest.param(name, False, marks=pytest.mark.slow) for name in HEAVY),
     ],
 )  # fmt: skip
 def test_equal_to_the_network_in_training_mode(name: str, stored: bool) -> None:

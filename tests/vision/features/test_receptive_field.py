@@ -442,7 +442,16 @@ NETS = {
 }
 
 
-@pytest.mark.parametrize(("name", "layers"), NETS.items(), ids=NETS)
+LONG = ("fcn_resnet50", "vgg11", "alexnet", "densenet121")
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        pytest.param(name, layers, id=name, marks=[pytest.mark.slow] if name in LONG else [])
+        for name, layers in NETS.items()
+    ],
+)
 def test_fields_of_well_known_networks_are_those_of_the_gradient(
     name: str, layers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

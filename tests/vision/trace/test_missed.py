@@ -29,7 +29,7 @@ from explorer.vision.trace.missed import (
 from tests.data import shared_data
 from tests.steps import finish
 from tests.toys import few_proposals, toy_image, toy_network
-from tests.views.test_all_detectors import NAMES, network
+from tests.views.test_all_detectors import DETECTORS, network
 
 
 def toy() -> tuple[Any, Tensor]:
@@ -45,7 +45,7 @@ def asked(module: nn.Module, image: Tensor, box: Tensor, label: int, score: floa
     return why_missed(module, traced(module, image), box, label, score=score, iou=iou)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DETECTORS)
 def test_again_is_the_network_s_own_answer(name: str) -> None:
     module = network(name).module
     trace = traced(module, torch.rand(3, 60, 80, generator=torch.Generator().manual_seed(1)))

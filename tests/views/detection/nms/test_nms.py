@@ -33,7 +33,7 @@ from explorer.views.detection.nms.view import (
 )
 from explorer.vision.trace import TwoStage
 from tests.toys import FixedDetector, make_network, toy_image, toy_network, toy_yolo_network
-from tests.views.test_all_detectors import NAMES, network
+from tests.views.test_all_detectors import DETECTORS, network
 
 ONE_ROW = (
     Box(0, 0, 20, 20, "cat 0.9"),
@@ -58,7 +58,7 @@ def layer(board: Board, name: str) -> Any:
     return next(x for x in board.panes[0].layers if getattr(x, "name", "") == name)
 
 
-@pytest.mark.parametrize("name", ["toy", *NAMES])
+@pytest.mark.parametrize("name", ["toy", *DETECTORS])
 def test_greedy_is_the_networks_own(name: str) -> None:
     """With the network's threshold the same boxes are kept and suppressed as in the network."""
     scene = scene_of(name)
