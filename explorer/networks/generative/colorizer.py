@@ -7,14 +7,11 @@ The body is that of the detectors, which was trained on photos in color.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import torch
-from torch import Tensor, nn
-from torchvision.ops import Conv2dNormActivation
+from torch import Tensor
 
-from explorer.networks.embedded.lite import MEAN, STAGES, STD, EfficientNetLite0, body_maps, stages
-from explorer.networks.embedded.segmentation.parts import widened
+from explorer.networks.embedded.lite import MEAN, STD, body_maps
+from explorer.networks.embedded.segmentation.decoders import LiteUNet
 
 TAPS = (1, 2, 4, 6)
 """The last stages of the body at strides 4, 8, 16 and 32."""
@@ -28,41 +25,18 @@ STEP, HALF = 12, 8
 BINS = (2 * HALF + 1) ** 2
 
 
-class Colorizer(nn.Module):
+class Colorizer(LiteUNet):
     """From lightness to the probabilities of `BINS` colors."""
 
+    taps = TAPS
+    widths = WIDTHS
+
     def __init__(self) -> None:
-        super().__init__()
-        self.body = stages(EfficientNetLite0())
-        *skips, last = (STAGES[number].channels for number in TAPS)
-        self.project = Conv2dNormActivation(last, WIDTHS[0], 1)
-        self.up = nn.ModuleList(
-            nn.Sequential(
-                nn.ConvTranspose2d(inputs, outputs, 2, 2, bias=False),
-                nn.BatchNorm2d(outputs),
-                nn.ReLU(inplace=True),
-            )
-            for inputs, outputs in pairwise(WIDTHS)
-        )
-        self.skips = nn.ModuleList(nn.BatchNorm2d(channels) for channels in reversed(skips))
-        self.join = nn.ModuleList(
-            Conv2dNormActivation(width + skip, width, 3)
-            for width, skip in zip(WIDTHS[1:], reversed(skips), strict=True)
-        )
-        self.classifier = nn.Conv2d(WIDTHS[-1], BINS, 1)
+        super().__init__(BINS)
 
-    def forward(self, lightness: Tensor) -> Tensor:
+    def forward(self, lightness: Tensor) -> Tensor:  # type: ignore[override]
         """(N, 1, H, W) L* of CIELAB, 0..100 -> (N, BINS, H/4, W/4) logits."""
-        return self.scores(*body_maps(self.body, gray_input(lightness), TAPS))
-
-    def scores(self, *maps: Tensor) -> Tensor:
-        """The body's maps of strides 4 to 32 -> the logits."""
-        x = self.project(maps[-1])
-        steps = zip(self.up, self.skips, self.join, reversed(maps[:-1]), strict=True)
-        for up, normalize, join, skip in steps:
-            x = join(torch.cat([widened(up(x), skip), normalize(skip)], dim=1))
-        found: Tensor = self.classifier(x)
-        return found
+        return self.scores(*body_maps(self.body, gray_input(lightness), self.taps))
 
 
 def gray_input(lightness: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ _GAIN = math.sqrt(2 / (1 + SLOPE**2))
 
 
 class Mapping(nn.Module):
-    """From latents to styles: fully connected layers on the unit sphere times the root of its size.
+    """From latents, whatever their length, to styles: fully connected layers.
 
     Args:
         size: Numbers of a latent and of a style.

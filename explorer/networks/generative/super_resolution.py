@@ -7,13 +7,8 @@ Using an Efficient Sub-Pixel Convolutional Neural Network".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor, nn
 from torch.nn import functional
-
-if TYPE_CHECKING:
-    import torch
 
 SCALE = 4
 
@@ -67,9 +62,7 @@ class _Block(nn.Module):
 
 def bicubic(pictures: Tensor, scale: float) -> Tensor:
     """(N, C, H, W) resized by cubic convolution, low-pass filtered where it gets smaller."""
-    size: tuple[int, ...] | torch.Size = tuple(
-        max(1, round(scale * side)) for side in pictures.shape[2:]
-    )
+    size = [max(1, round(scale * side)) for side in pictures.shape[2:]]
     return functional.interpolate(
         pictures.float(), size, mode="bicubic", antialias=scale < 1, align_corners=False
     )

@@ -55,8 +55,19 @@ def read_face_set(path: Path, split: int, known: tuple[str, ...] = ()) -> FaceSe
     rows = np.flatnonzero(own == split)
     if not len(rows):
         raise ExplorerError(f"{path.name} has no faces of split {split}.")
-    pixels = [
-        decode_image(files[offset[row] : offset[row + 1]].tobytes(), name="face").pixels
+    pixels = decoded(files, offset, rows, "face")
+    return FaceSet(np.stack(pixels), {name: value[rows] for name, value in values.items()})
+
+
+def decoded(
+    files: NDArray[np.uint8], offset: NDArray[np.int64], rows: NDArray[np.intp], name: str
+) -> list[NDArray[np.uint8]]:
+    """The pictures in some rows of an archive, (H, W, 3) uint8 RGB each.
+
+    Raises:
+        ExplorerError: One is damaged; `name` says what it would be.
+    """
+    return [
+        decode_image(files[offset[row] : offset[row + 1]].tobytes(), name=name).pixels
         for row in rows.tolist()
     ]
-    return FaceSet(np.stack(pixels), {name: value[rows] for name, value in values.items()})

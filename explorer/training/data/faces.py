@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 
 from explorer.core.errors import ExplorerError
-from explorer.images.image import decode_image
 from explorer.networks.embedded.face_points import MIRRORED, SIDE
 from explorer.training.data.canvases import recolored_pixels
+from explorer.training.data.face_sets import decoded
 from explorer.vision.features.person_crops import GRAY
 
 if TYPE_CHECKING:
@@ -94,12 +94,12 @@ def read_faces(folder: Path, split: int) -> Faces:
             )
         apart = np.linalg.norm(known[:, 0] - known[:, 1], axis=1)
         usable = (own == split) & (apart > APART[0]) & (apart < APART[1])
-        for row in np.flatnonzero(usable).tolist():
-            face = decode_image(files[offset[row] : offset[row + 1]].tobytes(), name="face").pixels
+        rows = np.flatnonzero(usable)
+        points += list(known[rows])
+        for face in decoded(files, offset, rows, "face"):
             if face.shape[:2] != (SIDE, SIDE):
                 face = cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8)
-            pixels.append(np.asarray(face, np.uint8))
-            points.append(known[row])
+            pixels.append(face)
     if not pixels:
         raise ExplorerError(
             f"{folder} has no faces with points.",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.errors import ExplorerError
-from explorer.images.image import decode_image
+from explorer.training.data.face_sets import decoded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,16 +39,11 @@ def read_pairs(path: Path, split: int) -> tuple[Pictures, Pictures]:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            rows = np.flatnonzero(archive["split"] == split).tolist()
-            found = []
-            for name in ("photo", "map"):
-                files, offset = archive[name], archive[f"{name}_offset"]
-                found.append(
-                    np.stack([
-                        decode_image(files[offset[r] : offset[r + 1]].tobytes(), name=name).pixels
-                        for r in rows
-                    ])
-                )  # fmt: skip
+            rows = np.flatnonzero(archive["split"] == split)
+            found = [
+                np.stack(decoded(archive[name], archive[f"{name}_offset"], rows, name))
+                for name in ("photo", "map")
+            ]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ExplorerError(
             f"{path.name} is not an archive of photos with maps.",

@@ -6,6 +6,7 @@ Both have the same widths, so that what differs is the skip connections.
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,9 @@ from torchvision.ops import Conv2dNormActivation
 
 from explorer.networks.embedded.lite import STAGES
 from explorer.networks.embedded.segmentation.parts import LiteSegmenter, widened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ALL_STRIDES = (0, 1, 2, 4, 6)
 """The last stages of the body at strides 2, 4, 8, 16 and 32."""
@@ -64,25 +68,27 @@ class LiteUNet(LiteSegmenter):
         num_classes: With the background, which is class 0.
     """
 
-    taps = ALL_STRIDES
+    taps: Sequence[int] = ALL_STRIDES
+    widths: Sequence[int] = WIDTHS
+    """Channels of the decoder at the strides of `taps`, from the largest."""
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
         *skips, last = (STAGES[number].channels for number in self.taps)
-        self.project = Conv2dNormActivation(last, WIDTHS[0], 1)
+        self.project = Conv2dNormActivation(last, self.widths[0], 1)
         self.up = nn.ModuleList(
-            _upward(inputs, outputs, kernel=2) for inputs, outputs in pairwise(WIDTHS)
+            _upward(inputs, outputs, kernel=2) for inputs, outputs in pairwise(self.widths)
         )
         # The body's maps are not normalized: as they are they would drown what comes from below.
         self.skips = nn.ModuleList(nn.BatchNorm2d(channels) for channels in reversed(skips))
         self.join = nn.ModuleList(
             Conv2dNormActivation(width + skip, width, 3)
-            for width, skip in zip(WIDTHS[1:], reversed(skips), strict=True)
+            for width, skip in zip(self.widths[1:], reversed(skips), strict=True)
         )
-        self.classifier = nn.Conv2d(WIDTHS[-1], num_classes, 1)
+        self.classifier = nn.Conv2d(self.widths[-1], num_classes, 1)
 
     def scores(self, *maps: Tensor) -> Tensor:
-        """The body's maps of strides 2 to 32 -> (N, num_classes, H/2, W/2) logits."""
+        """The body's maps at `taps` -> (N, num_classes, h, w) logits, as large as the first."""
         x = self.project(maps[-1])
         steps = zip(self.up, self.skips, self.join, reversed(maps[:-1]), strict=True)
         for up, normalize, join, skip in steps:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -16,8 +14,8 @@ from explorer.networks.embedded.face_points import MIRRORED
 from explorer.networks.embedded.face_points import POINTS as NAMES
 from explorer.networks.faces.age import OLDEST, SIDE, FaceAge
 from explorer.training.cards import Facts, rounded
-from explorer.training.data.canvases import recolored_pixels
 from explorer.training.data.face_sets import read_face_set
+from explorer.training.data.faces import drawn_face
 from explorer.training.loop import Recipe, step_seed
 
 if TYPE_CHECKING:
@@ -84,7 +82,7 @@ class AgeTask:
     ) -> dict[str, Tensor]:
         rng = np.random.default_rng(step_seed(self.recipe.seed, step))
         rows = rng.integers(0, self.photos, self.recipe.batch)
-        drawn = [varied(self.faces.pixels[row], self.points[row], rng) for row in rows]
+        drawn = [drawn_face(self.faces.pixels[row], self.points[row], rng) for row in rows]
         pixels = torch.from_numpy(np.stack([face for face, _ in drawn])).to(device)
         points = torch.from_numpy(np.stack([places for _, places in drawn])).to(device)
         ages, genders = (
@@ -103,24 +101,6 @@ class AgeTask:
             "gender": 0.5 * functional.cross_entropy(found["gender"], genders),
             "points": 20 * off / max(1, int(known.sum())),
         }
-
-
-def varied(
-    face: NDArray[np.uint8], points: NDArray[np.float32], rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """A face mirrored, turned, scaled, moved and recolored, with its points."""
-    angle, scale = rng.uniform(-12, 12), math.exp(rng.uniform(-0.15, 0.15))
-    matrix = cv2.getRotationMatrix2D(((SIDE - 1) / 2, (SIDE - 1) / 2), angle, scale)
-    matrix = matrix + np.concatenate([np.zeros((2, 2)), rng.uniform(-4, 4, (2, 1))], axis=1)
-    if rng.random() < 0.5:
-        face, points = face[:, ::-1], points[list(MIRRORED)] * (-1, 1) + (1, 0)
-    moved = cv2.warpAffine(
-        np.ascontiguousarray(face), matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE
-    ).astype(np.uint8, copy=False)
-    places = (points * SIDE - 0.5) @ matrix[:, :2].T + matrix[:, 2]
-    if rng.random() < 0.2:
-        moved = cv2.GaussianBlur(moved, (0, 0), rng.uniform(0.4, 1.0)).astype(np.uint8, copy=False)
-    return recolored_pixels(moved, rng), ((places + 0.5) / SIDE).astype(np.float32)
 
 
 def task(name: str, material: Material) -> AgeTask:

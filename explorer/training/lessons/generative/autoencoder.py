@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +11,13 @@ from torch import Tensor, nn
 
 from explorer.evaluation.generated.pictures import diversity, sharpness, to_pixels
 from explorer.networks.generative.autoencoder import LATENT, SIDE, FaceAutoencoder
-from explorer.training.cards import Facts, rounded
-from explorer.training.data.face_sets import read_face_set
+from explorer.training.cards import rounded
+from explorer.training.lessons.generative.face_task import FaceTask, face_facts, faces_of
 from explorer.training.lessons.generative.pictures import pictures_of
 from explorer.training.loop import Recipe
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from explorer.training.cards import Facts
     from explorer.training.lessons.registry import Material
 
 RECIPE = Recipe(
@@ -28,13 +27,6 @@ RECIPE = Recipe(
 
 VALUES = 3 * SIDE * SIDE
 
-SET = "utk.npz"
-
-DATA = "6,045 color faces of 64 x 64 pixels of UTKFace (part 1), mirrored."
-LICENSE = (
-    "Trained on photos of people that are offered for non-commercial research: check their terms"
-    " before any other use. The program contains none of these photos."
-)
 FAILURES = (
     "Its pictures are soft, as the mean of all faces that a latent may stand for is. A face turned"
     " aside, with a hat or in a strong light comes back as another one. No picture shows a person;"
@@ -43,25 +35,14 @@ FAILURES = (
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class AutoencoderTask:
+class AutoencoderTask(FaceTask):
     """See `loop.Task`; a "photo" is a face. The losses are bits per value of a pixel."""
 
-    faces: NDArray[Any]
     recipe: Recipe = RECIPE
     name: str = "mini-vae-faces"
-    photos: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.photos = len(self.faces)
-
-    def settings(self) -> dict[str, object]:
-        return {"faces": self.photos}
 
     def build(self) -> nn.Module:
         return FaceAutoencoder()
-
-    def prepare(self, model: nn.Module) -> None:
-        model.train()
 
     def losses(
         self, model: Any, step: int, progress: float, device: torch.device
@@ -73,36 +54,24 @@ class AutoencoderTask:
 
 def task(name: str, material: Material) -> AutoencoderTask:
     """See `lessons`."""
-    faces = read_face_set(material.folder / SET, 0)
-    return AutoencoderTask(faces=faces.pixels, recipe=material.recipe(RECIPE), name=name)
+    return AutoencoderTask(faces=faces_of(material), recipe=material.recipe(RECIPE), name=name)
 
 
 def facts(_name: str, material: Material) -> Facts:
     """See `lessons`."""
-    count = len(read_face_set(material.folder / SET, 1))
-    return Facts(
-        title="Mini VAE, faces",
-        task="generation",
-        function="face_autoencoder",
-        kwargs={},
-        classes=[],
-        preprocessing={"resize": SIDE, "crop": SIDE},
-        example=(1, 3, SIDE, SIDE),
-        measured_on=f"{count} faces that it was not trained on; the bound is an average over one"
-        " latent of each",
-        default_layer="encoder.9",
-        data=DATA,
-        license=LICENSE,
-        extra={"failures": FAILURES},
-        eight_bit=True,
-    )
+    return face_facts(
+        "Mini VAE, faces", "face_autoencoder", (1, 3, SIDE, SIDE),
+        f"{len(faces_of(material, 1))} faces that it was not trained on; the bound is an average"
+        " over one latent of each",
+        "encoder.9", FAILURES, {"resize": SIDE, "crop": SIDE},
+    )  # fmt: skip
 
 
 @torch.inference_mode()
 def measure(_name: str, model: Any, material: Material) -> dict[str, Any]:
     """See `lessons`."""
     torch.manual_seed(0)
-    faces = read_face_set(material.folder / SET, 1).pixels
+    faces = faces_of(material, 1)
     pictures = pictures_of(faces, torch.device("cpu"))
     values, latent = model.bound(pictures)
     back = to_pixels(model(pictures)).astype(np.float32)

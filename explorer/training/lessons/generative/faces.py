@@ -6,7 +6,7 @@ leaves weights without a gradient untouched.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,16 +27,14 @@ from explorer.training.adversarial.losses import (
     generator_loss,
     real_gradient_penalty,
 )
-from explorer.training.cards import Facts, rounded
+from explorer.training.cards import rounded
 from explorer.training.checkpoints import part_of
-from explorer.training.data.face_sets import read_face_set
-from explorer.training.lessons.generative.autoencoder import DATA, LICENSE, SET
+from explorer.training.lessons.generative.face_task import FaceTask, face_facts, faces_of
 from explorer.training.lessons.generative.pictures import pictures_of
 from explorer.training.loop import Recipe
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from explorer.training.cards import Facts
     from explorer.training.lessons.registry import Material
 
 RECIPE = Recipe(
@@ -75,16 +73,11 @@ class Pair(nn.Module):
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class GanTask:
+class GanTask(FaceTask):
     """See `loop.Task`; even steps are the discriminator's, odd ones the generator's."""
 
-    faces: NDArray[Any]
     recipe: Recipe = RECIPE
     name: str = "mini-gan-faces"
-    photos: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.photos = len(self.faces)
 
     def settings(self) -> dict[str, object]:
         return {
@@ -94,9 +87,6 @@ class GanTask:
 
     def build(self) -> nn.Module:
         return Pair()
-
-    def prepare(self, model: nn.Module) -> None:
-        model.train()
 
     def losses(
         self, model: Any, step: int, progress: float, device: torch.device
@@ -141,8 +131,7 @@ class GanTask:
 
 def task(name: str, material: Material) -> GanTask:
     """See `lessons`."""
-    faces = read_face_set(material.folder / SET, 0)
-    return GanTask(faces=faces.pixels, recipe=material.recipe(RECIPE), name=name)
+    return GanTask(faces=faces_of(material), recipe=material.recipe(RECIPE), name=name)
 
 
 def shipped(_name: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -152,22 +141,12 @@ def shipped(_name: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def facts(_name: str, material: Material) -> Facts:
     """See `lessons`."""
-    return Facts(
-        title="Mini GAN, faces",
-        task="generation",
-        function="style_generator",
-        kwargs={},
-        classes=[],
-        preprocessing={},
-        example=(1, LATENT),
-        measured_on=f"{SAMPLES:,} samples of seed 0 against faces that it was not trained on; the"
-        " distance is that of SqueezeNet 1.1's features",
-        default_layer="levels.4.conv2",
-        data=DATA,
-        license=LICENSE,
-        extra={"failures": FAILURES},
-        eight_bit=True,
-    )
+    return face_facts(
+        "Mini GAN, faces", "style_generator", (1, LATENT),
+        f"{SAMPLES:,} samples of seed 0 against {len(faces_of(material, 1))} faces that it was not"
+        " trained on; the distance is that of SqueezeNet 1.1's features",
+        "levels.4.conv2", FAILURES, {},
+    )  # fmt: skip
 
 
 @torch.inference_mode()
@@ -175,7 +154,7 @@ def measure(_name: str, model: Any, material: Material) -> dict[str, Any]:
     """See `lessons`; the distance needs SqueezeNet 1.1's weights, given as `backbone`."""
     torch.manual_seed(0)
     made = to_pixels(torch.cat([model(torch.randn(100, LATENT)) for _ in range(SAMPLES // 100)]))
-    faces = read_face_set(material.folder / SET, 1).pixels
+    faces = faces_of(material, 1)
     figures = {
         "diversity": diversity(made), "diversity of real faces": diversity(faces),
         "sharpness": sharpness(made), "sharpness of real faces": sharpness(faces),
@@ -184,7 +163,7 @@ def measure(_name: str, model: Any, material: Material) -> dict[str, Any]:
         network = squeezenet1_1()
         network.load_state_dict(torch.load(material.backbone, weights_only=True))
         layers = network.float().eval().features
-        known = read_face_set(material.folder / SET, 0).pixels[:SAMPLES]
+        known = faces_of(material)[:SAMPLES]
         real, own, others = (pooled_features(layers, each) for each in (faces, made, known))
         figures["Frechet distance"] = frechet_distance(own, real)
         figures["Frechet distance of the training faces"] = frechet_distance(others, real)

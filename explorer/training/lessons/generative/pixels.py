@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from explorer.networks.generative.pixel_cnn import SIDE, PixelNetwork, pixel_bits
-from explorer.training.cards import Facts, rounded
-from explorer.training.data.face_sets import read_face_set
-from explorer.training.lessons.generative.autoencoder import DATA, LICENSE, SET
+from explorer.training.cards import rounded
+from explorer.training.lessons.generative.face_task import FaceTask, face_facts, faces_of
 from explorer.training.lessons.generative.pictures import pictures_of
 from explorer.training.loop import Recipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from explorer.training.cards import Facts
     from explorer.training.lessons.registry import Material
 
 RECIPE = Recipe(
@@ -35,25 +35,17 @@ FAILURES = (
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class PixelTask:
+class PixelTask(FaceTask):
     """See `loop.Task`; a "photo" is a face. The loss is in bits per value of a pixel."""
 
-    faces: NDArray[Any]
     recipe: Recipe = RECIPE
     name: str = "mini-pixel-faces"
-    photos: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.photos = len(self.faces)
 
     def settings(self) -> dict[str, object]:
         return {"faces": self.photos, "side": SIDE}
 
     def build(self) -> nn.Module:
         return PixelNetwork()
-
-    def prepare(self, model: nn.Module) -> None:
-        model.train()
 
     def losses(
         self, model: Any, step: int, progress: float, device: torch.device
@@ -71,34 +63,24 @@ def reduced(faces: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def task(name: str, material: Material) -> PixelTask:
     """See `lessons`."""
-    faces = read_face_set(material.folder / SET, 0)
-    return PixelTask(faces=reduced(faces.pixels), recipe=material.recipe(RECIPE), name=name)
+    faces = reduced(faces_of(material))
+    return PixelTask(faces=faces, recipe=material.recipe(RECIPE), name=name)
 
 
 def facts(_name: str, material: Material) -> Facts:
     """See `lessons`."""
-    count = len(read_face_set(material.folder / SET, 1))
-    return Facts(
-        title="Mini PixelCNN, faces",
-        task="generation",
-        function="pixel_network",
-        kwargs={},
-        classes=[],
-        preprocessing={"resize": SIDE, "crop": SIDE},
-        example=(1, 3, SIDE, SIDE),
-        measured_on=f"{count} faces that it was not trained on, reduced to {SIDE} x {SIDE} pixels",
-        default_layer="horizontal.6",
-        data=DATA,
-        license=LICENSE,
-        extra={"failures": FAILURES},
-        eight_bit=True,
-    )
+    return face_facts(
+        "Mini PixelCNN, faces", "pixel_network", (1, 3, SIDE, SIDE),
+        f"{len(faces_of(material, 1))} faces that it was not trained on, reduced to"
+        f" {SIDE} x {SIDE} pixels",
+        "horizontal.6", FAILURES, {"resize": SIDE, "crop": SIDE},
+    )  # fmt: skip
 
 
 @torch.inference_mode()
 def measure(_name: str, model: Any, material: Material) -> dict[str, Any]:
     """See `lessons`."""
-    faces = reduced(read_face_set(material.folder / SET, 1).pixels)
+    faces = reduced(faces_of(material, 1))
     pictures = pictures_of(faces, torch.device("cpu"))
     bits = torch.cat([pixel_bits(model(part), part) for part in torch.split(pictures, 50)])
     return rounded({"bits per value": float(bits.mean()) / 3})

@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.core.errors import ExplorerError, Incomplete
+from explorer.core.errors import Incomplete
 from explorer.core.layers import Board
 from explorer.core.listing import quantity
 from explorer.core.params import Effect, param
 from explorer.core.step import Step
 from explorer.core.values import FolderRef
-from explorer.engine.actions import Made
 from explorer.engine.view import Action, BackgroundJob, Group, Needs, View
-from explorer.networks.made import made_by
 from explorer.training.tuning import wish as wishes
 from explorer.training.tuning.background import KIND, kept
 from explorer.training.tuning.run import survey, tune
 from explorer.training.tuning.trainer import FROZEN
 from explorer.training.tuning.wish import Wish, identity, params_of, wish_of
 from explorer.views.learning.fine_tune import charts
+from explorer.views.shared.learning.made import made_with
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from explorer.core.network_info import NetworkSpec
+    from explorer.engine.actions import Made
     from explorer.engine.scene import Scene
     from explorer.training.tuning.report import Report
 
@@ -148,13 +148,7 @@ def _survey(scene: Scene, params: Params) -> Generator[Step[Report], Any, None]:
 def use(scene: Scene, params: Params) -> Generator[Step[None], Any, Made]:
     """The network that a finished training with these parameters has made."""
     yield Step(None)
-    found = made_by(identity(_wish(scene.network.info.spec, params)))
-    if found is None:
-        raise ExplorerError(
-            "There is no network from a training with these settings yet.",
-            "Train first, or wait until the training is done.",
-        )
-    return Made(*found, use=True)
+    return made_with(identity(_wish(scene.network.info.spec, params)))
 
 
 def draw(report: Report, params: Params) -> Board:

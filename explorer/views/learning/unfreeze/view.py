@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board
 from explorer.core.params import Effect, param
 from explorer.core.step import Step
 from explorer.core.values import FolderRef
-from explorer.engine.actions import Made
 from explorer.engine.view import Action, BackgroundJob, Group, Needs, View
-from explorer.networks.made import made_by
 from explorer.training.tuning.background import kept
 from explorer.training.unfreezing.background import KIND
 from explorer.training.unfreezing.lane import EXTRACTION, LANES, TUNING
@@ -26,11 +23,13 @@ from explorer.training.unfreezing.wish import (
     wish_of,
 )
 from explorer.views.learning.unfreeze import charts
+from explorer.views.shared.learning.made import made_with
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from explorer.core.network_info import NetworkSpec
+    from explorer.engine.actions import Made
     from explorer.engine.scene import Scene
     from explorer.training.unfreezing.report import Report
 
@@ -149,13 +148,7 @@ def _survey(scene: Scene, params: Params) -> Generator[Step[Report], Any, None]:
 def use(scene: Scene, params: Params) -> Generator[Step[None], Any, Made]:
     """The network that a finished training with these parameters has made."""
     yield Step(None)
-    found = made_by(identity(_wish(scene.network.info.spec, params)))
-    if found is None:
-        raise ExplorerError(
-            "There is no network from a training with these settings yet.",
-            "Train first, or wait until the training is done.",
-        )
-    return Made(*found, use=True)
+    return made_with(identity(_wish(scene.network.info.spec, params)))
 
 
 def draw(report: Report, params: Params) -> Board:

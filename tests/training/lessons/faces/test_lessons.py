@@ -49,19 +49,6 @@ def test_faces_without_points_teach_ages_alone():
     assert all(bool(value.isfinite()) for value in losses.values())
 
 
-def test_points_move_with_their_face():
-    face = np.zeros((64, 64, 3), np.uint8)
-    face[20:24, 16:20] = 255  # one bright square, its middle at (18, 22)
-    points = np.tile(np.array([[18, 22]], np.float32) / 64, (5, 1))
-    for seed in range(6):
-        rng = np.random.default_rng(seed)
-        moved, places = age.varied(face, points, rng)
-        light = moved.astype(float).sum(axis=2)
-        light = np.where(light > light.max() * 0.5, light, 0)
-        y, x = (np.average(grid + 0.5, weights=light) for grid in np.mgrid[0:64, 0:64])
-        np.testing.assert_allclose(places[0] * 64, (x, y), atol=0.7)
-
-
 def test_pairs_are_read(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_text("first\tsecond\tsame\n3\t5\t1\n4\t9\t0\n")
