@@ -47,7 +47,8 @@ measure = detector.measure
 class Kind:
     """What the two differ in; `shared` is the part that is the detector's own and is frozen.
 
-    Of RetinaNet's boxes above its threshold on the held-out COCO photos 61 % are correct.
+    Of the boxes above its threshold on the held-out COCO photos 61 % of RetinaNet's are correct and
+    59 % of SSD's.
     """
 
     title: str
@@ -62,7 +63,7 @@ KINDS = {
     "lite-retinanet": Kind(
         "Lite RetinaNet", lite_retinanet, retina_losses, "backbone.", "backbone.body.blocks.4", 0.45
     ),
-    "lite-ssd": Kind("Lite SSD", lite_ssd, ssd_losses, "backbone.body.", "backbone.necks.0", 0.5),
+    "lite-ssd": Kind("Lite SSD", lite_ssd, ssd_losses, "backbone.body.", "backbone.necks.0", 0.4),
 }
 """By the network's name."""
 

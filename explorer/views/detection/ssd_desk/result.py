@@ -90,7 +90,7 @@ def result_of(scene: Scene, target: str, lesson: Lesson | None) -> Result:
     if not isinstance(trace, OneStage):
         raise ExplorerError(
             f"{scene.network.info.title} is not a single-stage detector.",
-            "Choose lite-retinanet, or SSD, RetinaNet or FCOS of torchvision.",
+            "Choose lite-ssd, lite-retinanet, or SSD, RetinaNet or FCOS of torchvision.",
         )
     classes = scene.network.info.classes
     rows, labels = trace.detected

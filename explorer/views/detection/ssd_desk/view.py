@@ -356,7 +356,7 @@ VIEW = View(
     compute=compute,
     draw=draw,
     tasks=frozenset({"detection"}),
-    begins_with="lite-retinanet",
+    begins_with="lite-ssd",
     parts=CONV,
     data=data,
 )

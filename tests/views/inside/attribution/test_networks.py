@@ -16,7 +16,7 @@ from tests.toys import hook_count, toy_image
 
 SHIPPED = (
     "efficientnet-lite0", "mini-resnet", "mini-vgg", "lite-fasterrcnn", "lite-maskrcnn",
-    "lite-keypointrcnn", "lite-retinanet", "lite-yolo-v1", "lite-yolo-v2", "lite-fcn",
+    "lite-keypointrcnn", "lite-retinanet", "lite-ssd", "lite-yolo-v1", "lite-yolo-v2", "lite-fcn",
     "lite-deeplab", "lite-pspnet", "lite-frrn", "lite-pose",
 )  # fmt: skip
 TORCHVISION = (
