@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -59,6 +60,12 @@ def load_cascade() -> Cascade:
             )
         fill(cascade.get_submodule(name), read_packed(package.verified()), _LAST[name])
     return cascade
+
+
+@cache
+def kept_cascade() -> Cascade:
+    """The same, loaded once; its weights must not be changed."""
+    return load_cascade()
 
 
 def fill(network: nn.Module, arrays: Sequence[Float32], last: Sequence[str]) -> None:

@@ -24,6 +24,8 @@ POINT_COLORS: UInt8 = np.array(
     [(90, 200, 255), (90, 200, 255), (255, 214, 80), (255, 110, 160), (255, 110, 160)], np.uint8
 )
 """Eyes, nose, corners of the mouth."""
+DIM = 0.45
+"""Brightness of the pyramid's pictures: scores are drawn over them."""
 MOST_DRAWN = 2000
 """Windows of P-Net: more could not be told apart."""
 P_CONV = (3 * 3 * 3 * 10, 3 * 3 * 10 * 16, 3 * 3 * 16 * 32, 32 * 6)
@@ -90,7 +92,7 @@ def corners(levels: tuple[Level, ...]) -> list[tuple[int, int]]:
     x, y, wide, tall = 1, 1, 0, 0
     for level in levels:
         height, width = level.pixels.shape[:2]
-        if found and y + height > 1.25 * tall:
+        if found and y + height > 1.4 * tall:
             x, y, wide = x + wide + GAP, 1, 0
         x += 1 - x % 2
         found.append((x, y))
@@ -147,7 +149,7 @@ def _pyramid(
     middle = P_SIDE // 2 - 1
     for (x, y), level in zip(places, levels, strict=True):
         height, width = level.pixels.shape[:2]
-        canvas[y : y + height, x : x + width] = level.pixels
+        canvas[y : y + height, x : x + width] = level.pixels * DIM
         rows, columns = level.scores.shape
         left, top = (x + middle) // 2, (y + middle) // 2
         scores[top : top + rows, left : left + columns] = level.scores

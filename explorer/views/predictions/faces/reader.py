@@ -14,7 +14,7 @@ import numpy as np
 
 from explorer.core.errors import ExplorerError
 from explorer.networks.faces.embedding import SIDE, SIZE
-from explorer.networks.faces.mtcnn import load_cascade
+from explorer.networks.faces.mtcnn import kept_cascade
 from explorer.networks.generative import shipped
 from explorer.views.shared.folders.album import album_of, file_of, open_member
 from explorer.vision.faces.alignment import Similarity, aligned, similarity
@@ -171,7 +171,7 @@ def reader() -> Reader:
     Raises:
         ExplorerError: The package with the cascade's weights is not installed.
     """
-    cascade = load_cascade()
+    cascade = kept_cascade()
     if EMBEDDING not in shipped.names():
         return Reader(cascade, None)
     return Reader(cascade, shipped.load(EMBEDDING).module)
