@@ -91,8 +91,8 @@ def test_a_place_of_the_pyramid_reads_its_cell(own, astronaut):
     assert words.startswith(f"level 2, cell ({row}, {column})")
     assert words.endswith(f"score {level.scores.max():.3f}")
     windows = next(each for each in pane.layers if each.name == "windows")
-    assert len(windows.xyxy) == sum(len(each.kept) for each in result.levels)
-    np.testing.assert_allclose(windows.xyxy[:, 2] - windows.xyxy[:, 0], 12, atol=1e-3)
+    corner = (x + 2 * column, y + 2 * row)
+    assert windows.xyxy[1].tolist() == [*corner, corner[0] + 12, corner[1] + 12]
 
 
 def test_levels_do_not_overlap():

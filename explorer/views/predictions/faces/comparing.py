@@ -36,7 +36,7 @@ MOST_NEAREST = 12
 MOST_PERSONS, MOST_OF_ONE = 8, 8
 BINS = 40
 AXES_GAP = 10
-ROW = 34.0
+ROW = 20.0
 
 
 def enlarged(face: UInt8) -> UInt8:
@@ -52,9 +52,9 @@ def alignment_pane(result: Result, read: Read, chosen: int) -> Pane:
     side, step = SIDE * ZOOM, SIDE * ZOOM + AXES_GAP
     columns = min(count, 4)
     lines = -(-count // columns)
-    block = 2 * side + AXES_GAP + ROW
-    size = (columns * step - AXES_GAP, lines * block)
-    corners = [(k % columns * step, ROW / 2 + k // columns * block) for k in range(count)]
+    block = 2 * (side + AXES_GAP) + ROW
+    size = (columns * step - AXES_GAP, lines * block - AXES_GAP)
+    corners = [(k % columns * step, ROW + k // columns * block) for k in range(count)]
 
     def sheet() -> Picture:
         whole = np.full((round(size[1]), size[0], 3), 32, np.uint8)
@@ -75,8 +75,8 @@ def alignment_pane(result: Result, read: Read, chosen: int) -> Pane:
     places = np.concatenate(before + after).astype(np.float32)
     words = [
         Text(
-            f"face {row + 1}: {_turned(read.changes[row])}",
-            (float(x), y - ROW / 2), size=8.5, plate=False, name=f"face {row}",
+            f"{row + 1}: {_turned(read.changes[row])}",
+            (float(x), y - ROW), size=8.5, plate=False, name=f"face {row}",
         )
         for (x, y), row in zip(corners, rows, strict=True)
     ]  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from explorer.core.layers import Boxes, Heat, Pane, Picture, Points, Table, Text
 from explorer.core.listing import quantity
 from explorer.networks.faces.cascade import P_SIDE, P_STRIDE
-from explorer.views.shared.anchors import BLUE, GRAY, GREEN, ORANGE, RED, same
+from explorer.views.shared.anchors import BLUE, GRAY, GREEN, ORANGE, RED, WHITE, same
 from explorer.views.shared.common import size_of
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ POINT_COLORS: UInt8 = np.array(
     [(90, 200, 255), (90, 200, 255), (255, 214, 80), (255, 110, 160), (255, 110, 160)], np.uint8
 )
 """Eyes, nose, corners of the mouth."""
-DIM = 0.45
-"""Brightness of the pyramid's pictures: scores are drawn over them."""
+LABELED = 40
+"""Pixels: levels that are less high have no room for their scale."""
 MOST_DRAWN = 2000
 """Windows of P-Net: more could not be told apart."""
 P_CONV = (3 * 3 * 3 * 10, 3 * 3 * 10 * 16, 3 * 3 * 16 * 32, 32 * 6)
@@ -103,7 +103,7 @@ def corners(levels: tuple[Level, ...]) -> list[tuple[int, int]]:
 
 
 def pyramid_pane(result: Result, opacity: float) -> Pane:
-    """Every level with P-Net's score of each window over the window's middle."""
+    """Every level with P-Net's scores at the windows' middles, and its highest-scoring window."""
     levels = result.levels
     places = corners(levels)
     sides = [
@@ -115,13 +115,12 @@ def pyramid_pane(result: Result, opacity: float) -> Pane:
     picture, heat = result.cache.get(
         ("pyramid", len(levels), opacity), lambda: _pyramid(levels, places, size, opacity)
     )
-    kept = np.concatenate(
-        [_kept(level, place) for level, place in zip(levels, places, strict=True)]
-    )
-    windows = _boxes(kept, ORANGE, 1.0, "windows")
+    best = np.array([_best(level, place) for level, place in zip(levels, places, strict=True)])
+    windows = _boxes(best, WHITE, 1.0, "windows")
     words = [
         Text(f"{level.scale:.2g}", (float(x), float(y)), size=8.0, name=f"scale {row}")
         for row, ((x, y), level) in enumerate(zip(places, levels, strict=True))
+        if level.pixels.shape[0] >= LABELED
     ]
 
     def readout(x: float, y: float) -> str:
@@ -136,7 +135,7 @@ def pyramid_pane(result: Result, opacity: float) -> Pane:
     cells = sum(level.scores.size for level in levels)
     return Pane(
         "pyramid", (float(size[0]), float(size[1])), (picture, heat, windows, *words),
-        title=f"Pyramid: P-Net scores {quantity(cells, 'window')}", frame="pyramid",
+        title=f"Pyramid: {quantity(cells, 'window')}", frame="pyramid",
         readout=readout,
     )  # fmt: skip
 
@@ -149,24 +148,22 @@ def _pyramid(
     middle = P_SIDE // 2 - 1
     for (x, y), level in zip(places, levels, strict=True):
         height, width = level.pixels.shape[:2]
-        canvas[y : y + height, x : x + width] = level.pixels * DIM
+        canvas[y : y + height, x : x + width] = level.pixels
         rows, columns = level.scores.shape
         left, top = (x + middle) // 2, (y + middle) // 2
         scores[top : top + rows, left : left + columns] = level.scores
     heat = Heat(
         scores, 0.0, 1.0, colormap="magma", extent=(0.0, 0.0, float(size[0]), float(size[1])),
-        opacity=opacity, alpha_by_value=True, unit="score", name="scores",
+        opacity=opacity, unit="score", name="scores",
     )  # fmt: skip
     return Picture(canvas, name="levels"), heat
 
 
-def _kept(level: Level, place: tuple[int, int]) -> np.ndarray:
-    ratio = level.pixels.shape[1] * P_SIDE / max(level.pixels.shape[1], 1)
-    windows = level.windows[level.kept]
-    sides = np.maximum(windows[:, 2:] - windows[:, :2], 1e-6)
-    corner = windows[:, :2] / sides * ratio
-    found: np.ndarray = np.concatenate([corner, corner + P_SIDE], axis=1) + np.tile(place, 2)
-    return found
+def _best(level: Level, place: tuple[int, int]) -> list[int]:
+    """Where the highest-scoring window lies in the pyramid, xyxy."""
+    row, column = divmod(int(level.scores.argmax()), level.scores.shape[1])
+    x, y = place[0] + P_STRIDE * column, place[1] + P_STRIDE * row
+    return [x, y, x + P_SIDE, y + P_SIDE]
 
 
 def _cell(level: Level, x: float, y: float) -> tuple[int, int] | None:

@@ -124,7 +124,7 @@ class Params:
         section="Comparison",
     )  # fmt: skip
     opacity: float = param(
-        0.85, "Opacity", "Opacity of P-Net's scores over the pyramid.",
+        0.6, "Opacity", "Opacity of P-Net's scores over the pyramid.",
         effect=Effect.DRAW, low=0.0, high=1.0, advanced=True,
     )  # fmt: skip
     proposed: float = param(
@@ -245,7 +245,7 @@ def _finding(result: Result, params: Params, chosen: int | None) -> Board:
         shown.append(finding.refined_pane(result, result.refined))
     if result.read is not None and len(result.read.faces):
         tables.insert(0, finding.faces_table(result))
-    return Board(tuple(shown), tables=tuple(tables), summary=_summary(result), notes=result.notes)
+    return Board(tuple(shown), tables=tuple(tables), summary=_summary(result))
 
 
 def _comparing(result: Result, params: Params, chosen: int) -> Board:
