@@ -86,8 +86,10 @@ class _Reader(pickle._Unpickler):
             (padding,) = self._file.read(1)
             self._file.read(padding)
         content = self._file.read(4 * math.prod(shape))
-        order = "F" if state["order"] == "F" else "C"
-        return np.frombuffer(content, "<f4").reshape(shape, order=order).astype(np.float32)
+        flat = np.frombuffer(content, "<f4").astype(np.float32)
+        if state["order"] == "F":
+            return flat.reshape(shape[::-1]).T
+        return flat.reshape(shape)
 
 
 def unpickled_arrays(content: bytes) -> list[Float32]:

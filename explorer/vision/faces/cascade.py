@@ -175,8 +175,9 @@ def finished(cascade: Cascade, pixels: UInt8, boxes: Float32, threshold: float) 
     points = [np.empty((0, 5, 2), np.float32)]
     for batch in _batches(cascade, pixels, regions, O_SIDE):
         answers = cascade.onet(batch)
-        for parts, answer in zip((scores, offsets, points), answers, strict=True):
-            parts.append(answer.cpu().numpy())
+        scores.append(answers[0].cpu().numpy())
+        offsets.append(answers[1].cpu().numpy())
+        points.append(answers[2].cpu().numpy())
     sides = (regions[:, 2:] - regions[:, :2])[:, None]
     places = (regions[:, None, :2] + np.concatenate(points) * sides).astype(np.float32)
     found = np.concatenate(scores), np.concatenate(offsets)
@@ -191,9 +192,10 @@ def faces_of(stage: Stage) -> Faces:
 
 def found_faces(cascade: Cascade, pixels: UInt8, settings: Settings) -> Faces:
     """All stages at once, (H, W, 3) uint8 RGB -> the faces."""
+    height, width = pixels.shape[:2]
     levels = [
         level(cascade, pixels, scale, settings.proposed)
-        for scale in scales(*pixels.shape[:2], settings.smallest)
+        for scale in scales(height, width, settings.smallest)
     ]
     proposals, _ = merged(levels)
     middle = refined(cascade, pixels, proposals, settings.refined)

@@ -54,5 +54,5 @@ def fit(name: str, material: Material, folder: Path) -> None:
 
 
 def _shares(faces: FaceSet) -> Float32:
-    found: Float32 = faces.pixels.astype(np.float32) / 255
+    found: Float32 = (faces.pixels / np.float32(255)).astype(np.float32)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from explorer.core.layers import Float32, Layer, UInt8
+    from explorer.core.layers import Color, Float32, Layer, UInt8
     from explorer.views.predictions.faces.reader import Gallery, Read
     from explorer.views.predictions.faces.result import Other, Result
     from explorer.vision.faces.alignment import Similarity
@@ -120,6 +120,7 @@ def embedding_pane(vectors: Float32, chosen: int) -> Pane:
 def matrix_pane(read: Read, threshold: float) -> Pane:
     """The distances of all faces of the photo from each other."""
     apart = distances(read.vectors, read.vectors)
+    np.fill_diagonal(apart, 0.0)  # but for rounding
     count = float(len(apart))
     heat = Heat(
         apart, 0.0, max(1.0, float(apart.max())), extent=(0.0, 0.0, count, count),
@@ -136,7 +137,7 @@ def matrix_pane(read: Read, threshold: float) -> Pane:
         return f"faces {int(y) + 1} and {int(x) + 1}: {apart[int(y), int(x)]:.2f}"
 
     words = [
-        Text(str(row + 1), (row + 0.3, row + 0.25), size=9.0, plate=False, name=f"face {row}")
+        Text(str(row + 1), (row + 0.04, row + 0.03), size=9.0, plate=False, name=f"face {row}")
         for row in range(len(apart))
     ]
     return Pane(
@@ -289,7 +290,7 @@ def histogram(gallery: Gallery, threshold: float) -> Plot:
     edges = np.linspace(0, max(1.2, float(apart.max(initial=0))), BINS + 1)
     middles = (edges[1:] + edges[:-1]) / 2
     own = own_pairs(gallery)
-    parts = [("pairs", apart, BLUE)]
+    parts: list[tuple[str, NDArray[np.floating[Any]], Color]] = [("pairs", apart, BLUE)]
     if own is not None:
         parts = [("same person", own[0][own[1]], GREEN), ("two people", own[0][~own[1]], RED)]
     curves = []

@@ -36,6 +36,9 @@ MOST_PHOTOS = 600
 LONGEST, SHORTEST = 800, 160
 """Sides of a photo of a gallery in pixels: larger ones are reduced, smaller ones enlarged."""
 
+AT_ONCE = 5
+"""Photos that are read between two reports."""
+
 MOST_GALLERIES = 2
 
 
@@ -141,7 +144,8 @@ class Reader:
         rows: list[tuple[str, str, str]] = []
         without = unreadable = 0
         for done, photo in enumerate(photos):
-            yield done, len(photos)
+            if done % AT_ONCE == 0:
+                yield done, len(photos)
             try:
                 pixels = sized(open_member(photo).pixels)
             except ExplorerError:

@@ -148,7 +148,8 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     own, settings = reader(), params.settings()
     result = _begun(scene, own)
     pixels, live = scene.image.pixels, scene.moment is not None
-    scales = stages.scales(*pixels.shape[:2], settings.smallest)
+    height, width = pixels.shape[:2]
+    scales = stages.scales(height, width, settings.smallest)
     total = len(scales) + 3
     for done, scale in enumerate(scales, 1):
         level = stages.level(own.cascade, pixels, scale, settings.proposed)
@@ -280,7 +281,8 @@ def _comparing(result: Result, params: Params, chosen: int) -> Board:
             shown.append(comparing.matrix_pane(read, limit))
         else:
             shown.append(comparing.embedding_pane(read.vectors, chosen))
-        notes.append("Choose a second photo or a folder to compare the face with.")
+        if params.folder is None:
+            notes.append("Choose a second photo or a folder to compare the face with.")
     rates = comparing.roc_plot(result, limit)
     if rates is not None:
         plots.insert(0, rates)

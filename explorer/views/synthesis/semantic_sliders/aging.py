@@ -77,9 +77,9 @@ def face_region(
     row = faces.largest
     side = max(shape[:2])
     change = similarity(faces.points[row], axes.positions * side)
-    face = resized(aligned(pixels, change, side), shape[:2]).astype(np.float32) / 255
+    face = (resized(aligned(pixels, change, side), shape[:2]) / 255).astype(np.float32)
     if shape[2] == 1:
-        face = face.mean(axis=2, keepdims=True)
+        face = face.mean(axis=2, keepdims=True, dtype=np.float32)
     x0, y0, x1, y1 = (float(value) for value in faces.boxes[row])
     return face, (x0, y0, x1, y1), ()
 
