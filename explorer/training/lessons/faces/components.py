@@ -1,7 +1,7 @@
 """`face-components`: mean and principal components of aligned faces, and their slopes over the age.
 
-The file is made where the faces are and does not come with the program: their terms do not allow
-even their mean. No single face can be read out of it.
+The file is made where the faces are and does not come with the program: they are photos of people,
+offered for research, and even their mean is a picture made of them.
 """
 
 from __future__ import annotations

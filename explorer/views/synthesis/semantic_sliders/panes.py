@@ -252,7 +252,7 @@ def path(result: Result, basis: Basis, walk: Walk) -> Pane:
 def slide(result: Result, basis: Basis, aging: Aging) -> Pane:
     """The pictures along the regressed slopes, and the ages that are read from them."""
     rows = _some(len(aging.slid))
-    words = [f"slope\n{aging.slid_read.age[row]:.0f} years" for row in rows]
+    words = [f"{aging.slid_read.age[row]:.0f} years" for row in rows]
     title = "Sliding along the mean change with age"
     return _strip(result, basis, aging.slid[rows], words, ("slide", title, 0))
 
@@ -334,7 +334,7 @@ def aging_plots(walk: Walk, aging: Aging) -> tuple[Plot, ...]:
     straight = np.linspace(0, max(1, len(steps) - 1), len(aging.slid))
     parts = (
         ("age", f"Age, target {walk.target:.0f}", "years", aging.read.age, aging.slid_read.age),
-        ("gender", "Probability of a woman", "probability", aging.read.woman,
+        ("gender", "Probability of the class woman", "probability", aging.read.woman,
          aging.slid_read.woman),
         ("points", "Mean shift of the five points", "distances of the eyes", aging.read.moved(),
          aging.slid_read.moved()),

@@ -91,7 +91,7 @@ with an age. They do not show how somebody will look.
 size. Without a folder, the basis is the one that ships with the program: 1,600 upright people of
 INRIA Person, 40 x 72 pixels. `explorer train picture-basis` fits one to any number of pictures; a
 folder with its file is used like a folder of pictures. `explorer train face-components` makes one
-of UTKFace's faces; it does not ship, as the terms of those photos do not allow it.
+of UTKFace's faces. It does not ship: they are photos of people, offered for research only.
 
 **Sources.** Sirovich and Kirby 1987, *Low-dimensional Procedure for the Characterization of Human
 Faces*; Turk and Pentland 1991, *Eigenfaces for Recognition*; Kingma and Ba 2015, *Adam* (the
