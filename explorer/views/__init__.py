@@ -27,7 +27,7 @@ SHARED = "shared"
 """The package of what several views use; no view is in it."""
 
 COURSE = (
-    "classify", "localize", "detections", "tracks",
+    "classify", "localize", "detections", "tracks", "faces",
     "sliding_window", "hog", "hog_training", "dpm", "selective_search",
     "anchors", "anchor_sandbox", "rpn", "proposals", "roi_microscope", "nms",
     "lineage", "why_missed", "refinements", "recall_lab", "rcnn", "rcnn_training", "overfeat",

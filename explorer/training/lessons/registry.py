@@ -70,6 +70,7 @@ LESSONS = {
     "mini-vae-faces": "explorer.training.lessons.generative.autoencoder",
     "mini-face-embedding": "explorer.training.lessons.faces.embedding",
     "mini-face-age": "explorer.training.lessons.faces.age",
+    "face-components": "explorer.training.lessons.faces.components",
     "mini-pixel-faces": "explorer.training.lessons.generative.pixels",
     "mini-superres": "explorer.training.lessons.generative.photos",
     "mini-colorize": "explorer.training.lessons.generative.photos",

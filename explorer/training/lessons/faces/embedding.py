@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from explorer.evaluation.generated.verification import roc
+from explorer.evaluation.generated.verification import Roc, roc
 from explorer.networks.faces.embedding import SIDE, SIZE, FaceEmbedding
 from explorer.training.cards import Facts, rounded
 from explorer.training.data.face_sets import read_face_set
@@ -181,7 +181,16 @@ def measure(_name: str, model: nn.Module, material: Material) -> dict[str, Any]:
         figures[f"area under the ROC{title}"] = found.area
         if not title:
             figures["threshold"] = threshold
+            figures["roc"] = _curve(found)
     return rounded(figures)
+
+
+def _curve(found: Roc) -> list[list[float]]:
+    """Threshold, false and true positives at every fortieth of the false positives."""
+    wanted = np.searchsorted(found.false_positives, np.linspace(0, 1, 41), side="right") - 1
+    steps = zip(found.thresholds, found.false_positives, found.true_positives, strict=True)
+    every = [[round(float(value), 4) for value in step] for step in steps]
+    return [every[place] for place in dict.fromkeys(wanted.tolist()) if place > 0]
 
 
 @torch.inference_mode()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from explorer.core.layers import Color, Extent, Float32, Layer, UInt8
     from explorer.views.synthesis.semantic_sliders.source import Source
+    from explorer.vision.latent.faces import Readings
     from explorer.vision.latent.pca import Basis
 
 GAP, CAPTION = 0.06, 0.26
@@ -43,12 +44,14 @@ class Walk:
         outputs: (s,) float64 there: the log odds of the class, or the output of a regression.
         name: Of the class; "" = a regression.
         target: What the output should be.
+        unit: Of the output of a regression.
     """
 
     coefficients: Float32
     outputs: NDArray[np.float64]
     name: str
     target: float
+    unit: str = ""
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -57,7 +60,24 @@ class Walk:
 
     def words(self, row: int) -> str:
         value = float(self.values[row])
-        return percent(value) if self.name else f"{value:.4g}"
+        if self.name:
+            return percent(value)
+        return f"{value:.0f} {self.unit}" if self.unit else f"{value:.4g}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aging:
+    """What a network reads on the way of a search for an age, and on the straight way beside it.
+
+    Attributes:
+        read: Of the pictures of the search, one for each of its steps.
+        slid: (n, j) float32 coefficients along the regressed slopes, from the same start.
+        slid_read: Of their pictures.
+    """
+
+    read: Readings
+    slid: Float32
+    slid_read: Readings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +94,7 @@ class Result:
         start: (j,) float32, where the sliders and the search start: j components are used.
         detail: (H, W, C) float32, what is added to every picture.
         walk: The search.
+        aging: Of a search for an age, what was read on the way.
     """
 
     photo: Picture
@@ -85,7 +106,8 @@ class Result:
     start: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))
     detail: Float32 = field(default_factory=lambda: np.zeros((1, 1, 1), np.float32))
     walk: Walk | None = None
-    cache: DrawCache = field(default_factory=lambda: DrawCache(10))
+    aging: Aging | None = None
+    cache: DrawCache = field(default_factory=lambda: DrawCache(12))
 
     @property
     def moment(self) -> int:
@@ -181,7 +203,7 @@ def pictures(result: Result, basis: Basis, sliders: Float32) -> Pane:
 def _title(result: Result, sliders: Float32) -> str:
     if result.walk is not None:
         words = result.walk.words(-1)
-        name = result.walk.name or "output"
+        name = result.walk.name or ("age" if result.aging is not None else "output")
         return f"Search: {name} {words}" + (", and sliders" if sliders.any() else "")
     return "Changed by the sliders" if sliders.any() else "Picture of the coefficients"
 
@@ -221,31 +243,51 @@ def components(result: Result, basis: Basis, count: int) -> Pane:
 
 def path(result: Result, basis: Basis, walk: Walk) -> Pane:
     """The pictures of the search from its start to where it is."""
+    rows = _some(len(walk.outputs))
+    words = [f"step {row}\n{walk.words(row)}" for row in rows]
+    along = walk.coefficients[rows]
+    return _strip(result, basis, along, words, ("path", "Path of the search", result.moment))
+
+
+def slide(result: Result, basis: Basis, aging: Aging) -> Pane:
+    """The pictures along the regressed slopes, and the ages that are read from them."""
+    rows = _some(len(aging.slid))
+    words = [f"{aging.slid_read.age[row]:.0f} years" for row in rows]
+    title = "Sliding along the mean change with age"
+    return _strip(result, basis, aging.slid[rows], words, ("slide", title, 0))
+
+
+def _some(count: int) -> list[int]:
+    """Rows that are shown, the first and the last among them."""
+    found: list[int] = np.unique(
+        np.linspace(0, count - 1, MOST_ON_PATH).round().astype(int)
+    ).tolist()
+    return found
+
+
+def _strip(
+    result: Result, basis: Basis, along: Float32, words: Sequence[str], name: tuple[str, str, int]
+) -> Pane:
+    """Pictures of coefficients side by side; `name` of the pane, its title, how far it is."""
     height, width = levels(basis.mean.reshape(basis.shape)).shape[:2]
     unit = max(height, width)
     gap, caption = max(1, round(GAP * unit)), max(1, round(1.5 * CAPTION * unit))
-    last = len(walk.outputs) - 1
-    rows = np.unique(np.linspace(0, last, MOST_ON_PATH).round().astype(int)).tolist()
     across = MOST_ON_PATH * (width + gap) - gap
 
     def strip() -> Picture:
         whole = np.full((height + caption, across, 3), DARK, np.uint8)
-        for place, row in enumerate(rows):
+        for place, row in enumerate(along):
             left = place * (width + gap)
-            shown = picture_of(basis, walk.coefficients[row], result.detail)
-            whole[:height, left : left + width] = shown
+            whole[:height, left : left + width] = picture_of(basis, row, result.detail)
         return Picture(whole, smooth=True, name="strip")
 
-    words = [
-        _words(f"step {row}\n{walk.words(row)}", place * (width + gap), height)
-        for place, row in enumerate(rows)
-    ]
+    captions = [_words(word, place * (width + gap), height) for place, word in enumerate(words)]
     return Pane(
-        "path",
+        name[0],
         (float(across), float(height + caption)),
-        (result.cache.get(("path", result.moment), strip), *words),
-        title="Path of the search",
-        frame="path",
+        (result.cache.get((name[0], name[2]), strip), *captions),
+        title=name[1],
+        frame=name[0],
     )
 
 
@@ -284,6 +326,26 @@ def search_plots(walk: Walk) -> tuple[Plot, ...]:
         Plot("objective", "Squared distance from the target", "step", "", curves=(distance,)),
         Plot("output", title, "step", word, curves=(output,)),
     )
+
+
+def aging_plots(walk: Walk, aging: Aging) -> tuple[Plot, ...]:
+    """Age, gender and points of both ways; the straight one is as long as the search so far."""
+    steps = np.arange(len(walk.outputs), dtype=np.float64)
+    straight = np.linspace(0, max(1, len(steps) - 1), len(aging.slid))
+    parts = (
+        ("age", f"Age, target {walk.target:.0f}", "years", aging.read.age, aging.slid_read.age),
+        ("gender", "Probability of the class woman", "probability", aging.read.woman,
+         aging.slid_read.woman),
+        ("points", "Mean shift of the five points", "distances of the eyes", aging.read.moved(),
+         aging.slid_read.moved()),
+    )  # fmt: skip
+    return tuple(
+        Plot(
+            name, title, "step", unit,
+            curves=(Curve(steps, own, "search", GREEN), Curve(straight, beside, "slope", ORANGE)),
+        )
+        for name, title, unit, own, beside in parts
+    )  # fmt: skip
 
 
 def table(result: Result, basis: Basis, sliders: Sequence[float]) -> Table:

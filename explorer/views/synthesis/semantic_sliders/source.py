@@ -12,12 +12,14 @@ from explorer.core.reading import display_name
 from explorer.core.resources import resource_path
 from explorer.images.sources import expand
 from explorer.vision.latent import pca
+from explorer.vision.latent.faces import axes_of
 from explorer.vision.latent.pictures import Aligned
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from explorer.core.values import FolderRef
+    from explorer.vision.latent.faces import FaceAxes
     from explorer.vision.latent.pca import Basis
 
 MOST_PICTURES = 1000
@@ -27,11 +29,15 @@ AT_ONCE = 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A basis, what it is of ("100 faces"), and what has to be said of it."""
+    """A basis, what it is of ("100 faces"), and what has to be said of it.
+
+    `axes` are what is known of a basis of faces.
+    """
 
     basis: Basis
     title: str
     notes: tuple[str, ...] = ()
+    axes: FaceAxes | None = None
 
 
 def source_key(folder: FolderRef | None, side: int) -> tuple[object, ...]:
@@ -57,7 +63,8 @@ def opened(folder: FolderRef | None, side: int) -> Generator[tuple[int, int], No
     place = Path(folder.path)
     if os.path.isfile(place / pca.FILE):
         basis = pca.read_basis(place / pca.FILE)
-        return Source(basis, quantity(basis.count, "picture"))
+        axes = axes_of((place / pca.FILE).read_bytes(), len(basis))
+        return Source(basis, quantity(basis.count, "face" if axes else "picture"), axes=axes)
     paths = []
     for path in expand([place]):
         paths.append(path)

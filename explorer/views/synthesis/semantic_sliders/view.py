@@ -16,6 +16,7 @@ from explorer.core.step import Step
 from explorer.engine.view import Group, View
 from explorer.views.shared.common import class_name, percent, photo_of
 from explorer.views.synthesis.semantic_sliders import panes
+from explorer.views.synthesis.semantic_sliders.aging import AgeSearch, face_region
 from explorer.views.synthesis.semantic_sliders.panes import Result, Walk
 from explorer.views.synthesis.semantic_sliders.source import (
     Source,
@@ -71,14 +72,26 @@ improbable the class is, and the target those of 99%:
 $$ \mathrm{NN} = \log \frac{p_c}{1 - p_c} \qquad t = \log \frac{0.99}{0.01} $$
 
 Only the coefficients change, so every picture on the path is one of the basis. Without that limit
-the same search ends in noise (see *fooling pictures*). With a network that outputs an age, and a
-folder of faces, this is the aging of a face: its target is then a number. *Keep details* adds to
-each picture what the photo has beyond its components.
+the same search ends in noise (see *fooling pictures*). With a network of one output its target is a
+number. *Keep details* adds to each picture what the photo has beyond its components.
+
+**Aging a face.** With a basis of faces the largest face of the photo is found and aligned, and the
+search can aim at an *age*. `mini-face-age` reads age $a$, gender $g$ (log odds) and five points $q$
+from each picture, and what is not the age is held where it was, with the weight $\mu$ of *Hold*:
+
+$$ \begin{aligned} \min_p \; & \left( \tfrac{a - t}{10} \right)^2 + \lambda \tfrac{\|p\|^2}{k} \\
+& + \mu \left( (g - g_0)^2 + \tfrac{\|q - q_0\|^2}{5 \cdot 0.02^2} \right) \end{aligned} $$
+
+Beside it are the pictures on the straight line along which the coefficients of adults change on
+average in a year (a regression): that is what faces of that age have in common in the data, light
+and dress included, and nothing is held. Both only show what the basis and a small network associate
+with an age. They do not show how somebody will look.
 
 **The pictures** are those of the chosen folder, the first 1,000 of them, reduced to the picture
 size. Without a folder, the basis is the one that ships with the program: 1,600 upright people of
 INRIA Person, 40 x 72 pixels. `explorer train picture-basis` fits one to any number of pictures; a
-folder with its file is used like a folder of pictures.
+folder with its file is used like a folder of pictures. `explorer train face-components` makes one
+of UTKFace's faces. It does not ship: they are photos of people, offered for research only.
 
 **Sources.** Sirovich and Kirby 1987, *Low-dimensional Procedure for the Characterization of Human
 Faces*; Turk and Pentland 1991, *Eigenfaces for Recognition*; Kingma and Ba 2015, *Adam* (the
@@ -102,6 +115,17 @@ def _classes(info: NetworkInfo) -> tuple[str, ...]:
 def _single(info: NetworkInfo | None) -> bool:
     """Whether the network has one output, and so regresses a number."""
     return info is not None and (len(info.classes) or info.unnamed) == 1
+
+
+OUTPUT, AGE = "the network's output", "an age"
+
+
+def _by_output(params: Params) -> bool:
+    return params.search and params.aim == OUTPUT
+
+
+def _by_age(params: Params) -> bool:
+    return params.search and params.aim == AGE
 
 
 def _slider(number: int) -> float:
@@ -153,15 +177,28 @@ class Params:
         "Changes the coefficients by gradient descent until the network outputs the target.",
         section="Search",
     )  # fmt: skip
+    aim: str = param(
+        OUTPUT, "Aim", "What the search changes: the output of the network, or the age that "
+        "mini-face-age reads; that needs a basis of faces as the folder.",
+        choices=(OUTPUT, AGE), section="Search", when=lambda params, _: params.search,
+    )  # fmt: skip
+    years: float = param(
+        70.0, "Target age", "The age that should be read.", low=0.0, high=100.0, step=1.0,
+        unit="years", section="Search", when=lambda params, _: _by_age(params),
+    )  # fmt: skip
+    hold: float = param(
+        1.0, "Hold", "Weight of gender and points, which should stay as they are.",
+        low=0.0, high=10.0, step=0.1, section="Search", when=lambda params, _: _by_age(params),
+    )  # fmt: skip
     of: str = param(
         PHOTOS, "Target class", "The class whose probability should become 99%.",
         choices=_classes, section="Search",
-        when=lambda params, info: params.search and not _single(info),
+        when=lambda params, info: _by_output(params) and not _single(info),
     )  # fmt: skip
     value: float = param(
         0.0, "Target value", "What the network should output.",
         low=-1000.0, high=1000.0, step=1.0, section="Search",
-        when=lambda params, info: params.search and _single(info),
+        when=lambda params, info: _by_output(params) and _single(info),
     )  # fmt: skip
     steps: int = param(
         80, "Steps", "Steps of gradient descent.", low=1, high=1000, log=True, section="Search",
@@ -195,6 +232,13 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         yield Step(result)
         return
     yield Step(result, 0, params.steps, "the search begins")
+    if params.aim == AGE:
+        aging = AgeSearch(params, result)
+        for step in range(params.steps + 1):
+            walk, read = aging.advance()
+            note = f"step {step} of {params.steps}"
+            yield Step(replace(result, walk=walk, aging=read), step, params.steps, note)
+        return
     search = _Search(scene, params, result)
     for step in range(params.steps + 1):
         walk = search.advance()
@@ -223,7 +267,11 @@ def _projected(scene: Scene, params: Params, source: Source) -> Result:
     corners = None
     if box is not None and box.x0 < box.x1 and box.y0 < box.y1:
         corners = (box.x0, box.y0, box.x1, box.y1)
-    part, place = region(scene.image.pixels, corners, basis.shape)
+    if source.axes is not None and corners is None:
+        part, place, notes = face_region(scene.image.pixels, source.axes, basis.shape)
+        source = replace(source, notes=(*source.notes, *notes))
+    else:
+        part, place = region(scene.image.pixels, corners, basis.shape)
     projected = basis.coefficients(part)
     start, detail = projected[: params.components], np.zeros_like(part)
     if params.start == MEAN:
@@ -291,8 +339,13 @@ def draw(result: Result, params: Params) -> Board:
     plots = [panes.variance(basis, count)]
     if walk is not None:
         shown.append(panes.path(result, basis, walk))
-        plots += panes.search_plots(walk)
-        words.append(f"search: {walk.words(0)} to {walk.words(-1)} for {walk.name or 'the output'}")
+        if result.aging is not None:
+            shown.append(panes.slide(result, basis, result.aging))
+            plots = [*panes.aging_plots(walk, result.aging), *plots]
+        else:
+            plots += panes.search_plots(walk)
+        of = walk.name or ("the age" if result.aging is not None else "the output")
+        words.append(f"search: {walk.words(0)} to {walk.words(-1)} for {of}")
     return Board(
         panes=tuple(shown),
         plots=tuple(plots),
@@ -309,7 +362,8 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     Keys: `mean` (H, W, C), `components` (k, H, W, C), `deviations` (k,) and `explained` (k,)
     float32; `region` (H, W, C) and `coefficients` (k,) of the photo, in standard deviations;
     `picture` (H, W, C), changed by the sliders, not clipped; of a search `path` (s, j) and `output`
-    (s,): the log odds of the class, or the number that the network outputs.
+    (s,): the log odds of the class, or the number that the network outputs. Of an age `woman` (s,)
+    and `points` (s, 5, 2) that are read beside it, and `slope_path` (n, j), `slope_age` (n,).
     """
     if result.source is None:
         return {}
@@ -327,6 +381,9 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     if result.walk is not None:
         found["path"] = result.walk.coefficients
         found["output"] = result.walk.outputs
+    if result.aging is not None:
+        found["woman"], found["points"] = result.aging.read.woman, result.aging.read.points
+        found["slope_path"], found["slope_age"] = result.aging.slid, result.aging.slid_read.age
     return found
 
 

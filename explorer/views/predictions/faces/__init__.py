@@ -1,0 +1,1 @@
+"""Faces found, aligned, embedded and compared, step by step."""

@@ -1,0 +1,1 @@
+"""Faces: found by a cascade, aligned by five points, compared as vectors."""
