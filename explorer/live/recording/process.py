@@ -83,3 +83,7 @@ def status_of(line: str) -> RecordStatus:
     found = json.loads(line)
     words = found.pop("problem")
     return RecordStatus(**found, problem=None if words is None else ExplorerError(*words))
+
+
+if __name__ == "__main__":
+    main()

@@ -288,7 +288,7 @@ def _begin() -> subprocess.Popen[bytes]:
     """
     path = os.pathsep.join(entry for entry in sys.path if entry)
     begun = subprocess.Popen(
-        [sys.executable, "-P", "-c", f"from {process.__name__} import main; main()"],
+        [sys.executable, "-P", "-m", process.__name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": path},
