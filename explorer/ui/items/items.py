@@ -231,9 +231,11 @@ class TextItem(LayerItem):
         corner = self._seen(plate, lens) if self.pinned else self._on_pane(plate, lens)
         self.covered = plate.translated(corner - plate.topLeft()) if self.pinned else QRectF()
         paper = QColor(0, 0, 0, 165 if self.layer.plate else 0)
+        color = self.layer.color
+        ink = QApplication.palette().text().color() if color is None else qcolor(color)
         draw_plate(
             painter, corner, self.layer.text,
-            ink=qcolor(self.layer.color), paper=paper, swatches=self.layer.swatches,
+            ink=ink, paper=paper, swatches=self.layer.swatches,
         )  # fmt: skip
 
     def _on_pane(self, plate: QRectF, lens: Lens) -> QPointF:

@@ -313,7 +313,8 @@ def draw(result: Result, params: Params) -> Board:
         ("sheet", params.count),
         lambda: panes.sheet_pane(
             rows, result.thumbnails, distances, labels,
-            f"Nearest of {quantity(len(result.names), 'photo')}", result.names,
+            f"Nearest of {quantity(len(result.names), 'photo')}, with the cosine distance",
+            result.names,
         ),
     )  # fmt: skip
     chosen = params.chosen if params.chosen in result.plane.rows else None
