@@ -326,7 +326,7 @@ def draw(result: Result, params: Params) -> Board:
         (sheet, own, plane),
         plots=(charts.distances_plot(result),) if len(result.distances) > 1 else (),
         tables=tuple(tables),
-        summary=_summary(result),
+        summary=_summary(result, chosen),
         notes=result.notes,
     )
 
@@ -354,12 +354,17 @@ def _map(result: Result, chosen: int | None) -> Pane:
     )  # fmt: skip
 
 
-def _summary(result: Result) -> str:
+def _summary(result: Result, chosen: int | None) -> str:
     words = f"{result.layer} · {quantity(len(result.names), 'photo')} of {result.source}"
     if not len(result.nearest):
         return words
     nearest = result.names[int(result.nearest[0])]
-    return f"{words} · nearest: {nearest}, cosine distance {result.distances[0]:.2f}"
+    words += f" · nearest: {nearest}, cosine distance {result.distances[0]:.2f}"
+    place = np.flatnonzero(result.nearest == chosen) if chosen is not None else np.empty(0)
+    if len(place):
+        far = result.distances[int(place[0])]
+        words += f" · chosen: {result.names[int(chosen or 0)]}, {far:.2f}"
+    return words
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def matrix_pane(
     if words:
         layers += _words(rows, columns, size, side)
         if counted and side:
-            layers.append(_word(counted, (side - 12.0, size[1] + 4.0), (1.0, 0.0), side - 12.0))
+            layers.append(_word(counted, (side - 8.0, size[1] + 4.0), (1.0, 0.0), side - 40.0))
 
     def under(x: float, y: float) -> str:
         row, column = int(y / size[1] * high), int((x - side) / size[0] * wide)
@@ -88,7 +88,7 @@ def _words(
     rows: Sequence[str], columns: Sequence[str], size: tuple[float, float], side: float
 ) -> list[Layer]:
     found: list[Layer] = [
-        _word(word, (side - 12.0, (low + high) / 2), (1.0, 0.5), side - 12.0)
+        _word(word, (side - 8.0, (low + high) / 2), (1.0, 0.5), side - 40.0)
         for word, low, high in _spans(rows, size[1], ROW)
     ]
     found += [
