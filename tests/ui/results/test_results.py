@@ -380,6 +380,21 @@ def test_names_stand_on_the_axis(results: Results) -> None:
     assert tab.legend.said == ("stage  NMS", ("4",))
 
 
+def test_the_last_name_of_an_axis_has_room_at_the_right(results: Results) -> None:
+    curve = Curve(np.array([1.0, 2.0]), np.array([3.0, 4.0]), "a")
+
+    def room(*names: str) -> float:
+        results.set_board(Board((), plots=(Plot("p", curves=(curve,), x_names=names),)))
+        tab = results.tab("p")
+        assert isinstance(tab, CurvesPlot)
+        results.grab()
+        chart = tab.chart.plotItem
+        return float(chart.boundingRect().right() - chart.vb.geometry().right())
+
+    assert room("a", "global_pool") > room("a", "b") + 20
+    assert room() < 20
+
+
 def test_only_whole_numbers_stand_on_an_axis_that_counts(results: Results) -> None:
     x = np.arange(3.0)
     plot = Plot("p", curves=(Curve(x, x / 2),), whole_x=True)

@@ -25,7 +25,7 @@ EDGE = 90
 """Gray level of the edges of tiles."""
 MOST_NUMBERS = 64
 """Tiles up to which each has its number; of more only the first of some rows."""
-MOST_ROWS = 16
+MOST_ROWS = 8
 """Rows that are numbered then."""
 MOST_FRAMED = 512
 """Tiles up to which they have frames, which would hide much of smaller ones."""
