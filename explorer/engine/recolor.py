@@ -97,7 +97,8 @@ def _layer(layer: Layer, charts: Mapping[Color, Color], chosen: str) -> Layer:
             return layer if colors is layer.colors else replace(layer, colors=colors)
         case Text() if layer.swatches or layer.name != "stamp":
             swatches = tuple(_one(color, charts, chosen) for color in layer.swatches)
-            return replace(layer, swatches=swatches, color=_one(layer.color, charts, chosen))
+            color = None if layer.color is None else _one(layer.color, charts, chosen)
+            return replace(layer, swatches=swatches, color=color)
         case _:
             return layer
 

@@ -28,7 +28,7 @@ from explorer.render.blocks import (
     words,
 )
 from explorer.render.charts import SMALLEST, plot_block, table_block, table_width
-from explorer.render.labels import render_words
+from explorer.render.labels import ink_on, render_words
 from explorer.render.layers import render_layer
 from explorer.render.legends import regions_block, scale_block
 from explorer.render.raster import RasterSurface
@@ -72,13 +72,16 @@ def render_pane(
     scale = min(scale, LARGEST_SIDE / max(frame_width, frame_height))
     width, height = max(1, round(frame_width * scale)), max(1, round(frame_height * scale))
     surface = _blank(width, height, backdrop)
-    draw_pane(surface, pane, width / frame_width, height / frame_height, density)
+    ink = ink_on(backdrop)
+    draw_pane(surface, pane, width / frame_width, height / frame_height, density, ink)
     return surface.canvas
 
 
-def draw_pane(surface: Surface, pane: Pane, sx: float, sy: float, density: float) -> None:
-    """The layers of a pane, then all their words."""
-    mapped = Mapped(surface, sx, sy, density)
+def draw_pane(
+    surface: Surface, pane: Pane, sx: float, sy: float, density: float, ink: Color
+) -> None:
+    """The layers of a pane, then all their words, in `ink` where they have no color."""
+    mapped = Mapped(surface, sx, sy, density, ink)
     for layer in pane.layers:
         render_layer(mapped, layer)
     render_words(mapped, pane.layers)
@@ -236,7 +239,7 @@ def _pane_block(pane: Pane, width: int, style: Style) -> Block:
         if part.width > 0 and part.height > 0:  # the surface may end before the board does
             part.fill((0.0, 0.0, float(size[0]), float(size[1])), style.ground(pane))
             sx, sy = size[0] / frame_width, size[1] / frame_height
-            draw_pane(part, pane, sx, sy, style.density)
+            draw_pane(part, pane, sx, sy, style.density, style.ink)
 
     parts = [centered(Block(size[0], size[1], draw), width), *_scales(pane, width, style)]
     return column(parts, style.px(6))

@@ -207,7 +207,8 @@ def _text(surface: Mapped, layer: Text) -> None:
         box = (left, edge, left + side, edge + side)
         surface.on.rounded(box, color, radius=2 * surface.density)
     at = (left + (high if layer.swatches else 0), top)
-    surface.on.write(layer.text, at, size, layer.color, bold=True)
+    color = surface.ink if layer.color is None else layer.color
+    surface.on.write(layer.text, at, size, color, bold=True)
 
 
 def _pad(surface: Mapped, layer: Text) -> int:

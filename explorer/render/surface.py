@@ -124,13 +124,14 @@ class Mapped:
     """A surface that the frame of a pane is mapped onto: (x, y) lies at (x * sx, y * sy) of it.
 
     `density` is the length of one screen unit on the surface: pens, points and letters are that
-    much thicker.
+    much thicker. `ink` is the color of words that have none of their own.
     """
 
     on: Surface
     sx: float
     sy: float
     density: float = 1.0
+    ink: Color = (0, 0, 0)
 
     @property
     def width(self) -> int:

@@ -28,7 +28,7 @@ from explorer.images.image import Image, from_array
 from explorer.images.samples import sample
 from explorer.live.moving import MovingScene
 from explorer.networks.network import Network
-from explorer.views.inside.attribution.params import GRADIENT
+from explorer.views.inside.attribution.params import GRAD_CAM, GRADIENT
 from explorer.views.inside.attribution.view import VIEW as ATTRIBUTION
 from explorer.views.inside.kernels.view import VIEW as KERNELS
 from explorer.views.inside.receptive_field.view import VIEW as FIELDS
@@ -79,23 +79,25 @@ def bare(network: Network, image: Image, passes: int) -> None:
         scene.call(scene.input())
 
 
-def bare_gradient(network: Network, image: Image, layer: str = "") -> None:
-    """The slope of the top class, or of the largest unit in the middle of a layer."""
+def bare_gradient(network: Network, image: Image, layer: str = "", *, cam: bool = False) -> None:
+    """The slope of the top class, or of the best box, or of a unit in the middle of a layer.
+
+    With `cam` it is the slope of the class or the box with respect to the layer.
+    """
     values = network.preprocess(image.pixels).requires_grad_()
     taken: list[torch.Tensor] = []
     handles = []
     if layer:
         hooked = network.module.get_submodule(layer)
         handles.append(hooked.register_forward_hook(lambda _m, _i, out: taken.append(out)))
-    logits = network.module(values)
+    output = network.module(values if network.preprocess.batched else [values[0]])
     for handle in handles:
         handle.remove()
-    if taken:
+    target = (output if isinstance(output, torch.Tensor) else output[0]["scores"]).max()
+    if taken and not cam:
         height, width = taken[0].shape[-2:]
         target = taken[0][0, :, height // 2, width // 2].max()
-    else:
-        target = logits.max()
-    torch.autograd.grad(target, values)
+    torch.autograd.grad(target, taken[0] if cam else values)
 
 
 def followed(view: View[Any, Any], network: Network, params: Any) -> Callable[[Image], None]:
@@ -156,12 +158,21 @@ def test_follows_a_camera(view: View[Any, Any], passes: int, name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("view", [FIELDS, ATTRIBUTION], ids=["receptive_field", "gradient"])
-def test_gradients_follow_a_camera(view: View[Any, Any]) -> None:
-    """Each frame has a pass forward and one back: of a unit's field, of a class's gradient."""
-    network, _ = finish(Engine().network(NetworkSpec(NETWORKS[0], device="cpu")))
-    layer = default_layer(network.info) if view is FIELDS else ""
-    asked = view.Params(layer=layer) if view is FIELDS else view.Params(methods=(GRADIENT,))
-    params = resolved(asked, network.info)
-    ratio = compared(view, network, params, lambda image: bare_gradient(network, image, layer))
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("what", ["receptive_field", GRADIENT, GRAD_CAM])
+def test_gradients_follow_a_camera(what: str, name: str) -> None:
+    """Each frame has a pass forward and one back: of a unit's field, of a class or of a box."""
+    network, _ = finish(Engine().network(NetworkSpec(name, device="cpu")))
+    view: View[Any, Any] = FIELDS if what == "receptive_field" else ATTRIBUTION
+    layer = "" if what == GRADIENT else default_layer(network.info)
+    asked = {
+        "receptive_field": {"layer": layer},
+        GRADIENT: {"methods": (GRADIENT,)},
+        GRAD_CAM: {"methods": (GRAD_CAM,), "cam_layer": layer},
+    }[what]
+    params = resolved(view.Params(**asked), network.info)
+    cam = what == GRAD_CAM
+    ratio = compared(
+        view, network, params, lambda image: bare_gradient(network, image, layer, cam=cam)
+    )
     assert ratio >= LEAST_RATIO

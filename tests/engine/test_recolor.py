@@ -91,3 +91,12 @@ def test_a_scale_of_numbers_and_the_stamp_stay() -> None:
     stamp = made.panes[0].layers[-1]
     assert isinstance(stamp, Text)
     assert stamp.color == stamped(plain, "UNTRAINED").panes[0].layers[-1].color  # type: ignore[union-attr]
+
+
+def test_words_in_the_ink_of_the_page_stay() -> None:
+    words = Text("words", (0, 0), color=None, plate=False)
+    plain = Board((Pane("image", (10, 10), (words,)),))
+    choose_color_set("color_blind")
+    (found,) = in_chosen_colors(plain).panes[0].layers
+    assert isinstance(found, Text)
+    assert found.color is None

@@ -732,3 +732,13 @@ def test_a_marker_that_a_log_axis_cannot_show(marker: float) -> None:
 def test_words_stay_in_their_room_or_are_not_drawn(room: float, drawn: bool) -> None:
     words = Text("-16.07", (150, 50), plate=False, anchor=(0.5, 0.5), room=room)
     assert (_render(words, size=(300, 200))[30:70] > 150).any() == drawn
+
+
+@pytest.mark.parametrize(("backdrop", "ink"), [((250, 250, 250), 0), ((20, 20, 20), 255)])
+def test_words_without_a_color_are_dark_on_light_and_light_on_dark(
+    backdrop: tuple[int, int, int], ink: int
+) -> None:
+    words = Text("W", (20, 15), color=None, plate=False, anchor=(0.5, 0.5))
+    shown = render_pane(_pane(words), scale=4.0, backdrop=backdrop)
+    assert (shown == ink).all(axis=2).any()
+    assert set(np.unique(shown)) <= set(range(min(*backdrop, ink), max(*backdrop, ink) + 1))

@@ -127,6 +127,9 @@ def heat_index(heat: Heat) -> UInt8:
     """
     span = heat.high - heat.low
     scale = np.float32(255.0 / span if span > 0 else 0.0)
-    above = np.clip(heat.values - np.float32(heat.low), 0.0, max(span, 0.0)) * scale
-    index: UInt8 = np.nan_to_num(above, nan=0.0).astype(np.uint8)
+    above = heat.values - np.float32(heat.low)  # all in its place: mosaics have millions of values
+    np.fmax(above, np.float32(0.0), out=above)  # NaN becomes 0, too
+    np.minimum(above, np.float32(max(span, 0.0)), out=above)
+    above *= scale
+    index: UInt8 = above.astype(np.uint8)
     return index

@@ -88,12 +88,12 @@ class Table:
     photos_params: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for row in self.rows:
-            if len(row) != len(self.columns):
-                raise ValueError(
-                    f"a row of table {self.name} has {len(row)} entries for "
-                    f"{len(self.columns)} columns"
-                )
+        lengths = set(map(len, self.rows)) - {len(self.columns)}  # not a loop: rows are many
+        if lengths:
+            raise ValueError(
+                f"a row of table {self.name} has {min(lengths)} entries for "
+                f"{len(self.columns)} columns"
+            )
         named = (("keys", self.keys), ("swatches", self.swatches), ("photos", self.photos))
         for what, entries in named:
             if entries and len(entries) != len(self.rows):

@@ -126,6 +126,9 @@ class Grid:
 class Text:
     """Words on a dark plate, of which the point `anchor` is at `xy`; `size` is in screen points.
 
+    `color` None is the ink of the page, dark on light or light on dark: for words without a plate
+    on the plain ground of a drawing (`Pane.drawing`).
+
     `anchor` is in parts of the plate: (0, 0) its upper left corner, (1, 0.5) the middle of its
     right side. It is moved as far as it takes to be on the pane. `swatches` put a colored square
     before each of the first lines: a color key, which may end in words about what it leaves out.
@@ -135,7 +138,7 @@ class Text:
 
     text: str
     xy: tuple[float, float]
-    color: Color = (255, 255, 255)
+    color: Color | None = (255, 255, 255)
     size: float = 11.0
     plate: bool = True
     anchor: tuple[float, float] = (0.0, 0.0)

@@ -87,5 +87,5 @@ def render_pane_figure(
     whole = (0.0, 0.0, float(drawing.width), float(drawing.height))
     part = drawing.part(whole, pane.name)
     part.fill(whole, style.ground(pane))
-    draw_pane(part, pane, scale, scale, style.density)
+    draw_pane(part, pane, scale, scale, style.density, style.ink)
     return drawing

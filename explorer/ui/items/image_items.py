@@ -123,7 +123,8 @@ class HeatItem(LayerItem):
             finite = np.isfinite(self.layer.values)
             self._holes = not bool(finite.all())
             if self._holes:  # index 0 is given up for "nothing here"
-                index = np.where(finite, np.maximum(index, 1), 0).astype(np.uint8)
+                np.maximum(index, 1, out=index)
+                index[~finite] = 0
             self._pyramid = Pyramid(index, average=True)
         return self._pyramid
 

@@ -400,13 +400,16 @@ def draw_plate(
     ink: QColor,
     paper: QColor,
     swatches: Sequence[Color] = (),
+    size: QSizeF | None = None,
 ) -> None:
     """Words on a small rounded plate with its upper left corner at `corner` (window pixels).
 
-    `swatches` are the colors of squares before the lines.
+    `swatches` are the colors of squares before the lines; `size` is that of `plate_rect`, where it
+    is known.
     """
     metrics = QFontMetricsF(painter.font())
-    rect = plate_rect(painter, corner, text, swatches)
+    known = None if size is None else QRectF(corner, size)
+    rect = known or plate_rect(painter, corner, text, swatches)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(paper)

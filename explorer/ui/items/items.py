@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QApplication
 
@@ -179,6 +179,7 @@ class TextItem(LayerItem):
         """Their size, 0 where there is no room at all; `keep_apart` sets it."""
         self.covered = QRectF()
         """Where a pinned one was drawn last."""
+        self._measured: tuple[float, QSizeF] | None = None
 
     def draw(self, painter: QPainter, lens: Lens) -> None:
         """Nothing but words."""
@@ -192,8 +193,17 @@ class TextItem(LayerItem):
         painter.setFont(small_font(QApplication.font(), self.layer.size * letters))
         plate = self._anchored(painter, lens)
         if not self.pinned:
+            self._measured = (letters, plate.size())
             plate.moveTopLeft(self._on_pane(plate, lens))
         return plate
+
+    def _as_measured(self, lens: Lens) -> QRectF | None:
+        """What it covers, from when room was found for it: a measurement costs half a drawing."""
+        if self._measured is None or self._measured[0] != self.letters:
+            return None
+        at, size = lens.at(*self.layer.xy), self._measured[1]
+        across, down = self.layer.anchor
+        return QRectF(at, size).translated(-across * size.width(), -down * size.height())
 
     def fits(self, plate: QRectF, lens: Lens) -> bool:
         """Whether its words, of which `plate` is the plate, stay in their room."""
@@ -221,19 +231,20 @@ class TextItem(LayerItem):
             fits = min((lens.width - 12) / plate.width(), (lens.height - 12) / plate.height())
             letters *= 1.0 if fits >= 1 else 0.95 * fits
         elif self.layer.plate and self.frame[0]:
-            measured = self.plate(painter, lens, letters)
+            measured = self._as_measured(lens) or self.plate(painter, lens, letters)
             wide = measured.width() / (self.frame[0] * lens.scale)
             if wide > 1:
                 letters, measured = letters * max(0.95 / wide, LETTERS[-1]), None
-        if measured is None:
-            painter.setFont(small_font(QApplication.font(), max(self.layer.size * letters, 1.0)))
+        painter.setFont(small_font(QApplication.font(), max(self.layer.size * letters, 1.0)))
         plate = measured or self._anchored(painter, lens)
         corner = self._seen(plate, lens) if self.pinned else self._on_pane(plate, lens)
         self.covered = plate.translated(corner - plate.topLeft()) if self.pinned else QRectF()
         paper = QColor(0, 0, 0, 165 if self.layer.plate else 0)
+        color = self.layer.color
+        ink = QApplication.palette().text().color() if color is None else qcolor(color)
         draw_plate(
             painter, corner, self.layer.text,
-            ink=qcolor(self.layer.color), paper=paper, swatches=self.layer.swatches,
+            ink=ink, paper=paper, swatches=self.layer.swatches, size=plate.size(),
         )  # fmt: skip
 
     def _on_pane(self, plate: QRectF, lens: Lens) -> QPointF:

@@ -200,7 +200,9 @@ class CurvesPlot(QWidget):
         """Names along the axis: every one, or every other where they would touch."""
         names = self._shown.x_names if self._shown is not None else ()
         axis = self.chart.getAxis("bottom")
+        margins = self.chart.plotItem.layout.getContentsMargins()
         if not names:
+            self.chart.plotItem.layout.setContentsMargins(*margins[:2], margins[0], margins[3])
             axis.setTicks(None)
             axis.setGrid(round(255 * GRID))
             return
@@ -210,6 +212,8 @@ class CurvesPlot(QWidget):
         step = max(1, math.ceil(widest / room))
         places = list(enumerate(names, 1))
         axis.setTicks([places[::step]])
+        last = metrics.horizontalAdvance(places[::step][-1][1]) / 2
+        self.chart.plotItem.layout.setContentsMargins(*margins[:2], last, margins[3])
         # The first and the last one reach beyond the axis; pyqtgraph allows it without a grid only.
         axis.setGrid(False)
         axis.setStyle(hideOverlappingLabels=round(widest))

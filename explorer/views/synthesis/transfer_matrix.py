@@ -45,7 +45,7 @@ from explorer.vision.features.classifier import Classifier
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from explorer.core.layers import UInt8
+    from explorer.core.layers import Color, UInt8
     from explorer.core.network_info import NetworkInfo, NetworkSpec
     from explorer.engine.scene import Scene
     from explorer.networks.network import Network
@@ -97,7 +97,9 @@ assert set(VERDICTS) == set(Verdict)
 CELL_WIDTH, CELL_HEIGHT, LEFT, TOP = 190.0, 34.0, 110.0, 34.0
 """Of the matrix, in units of its pane."""
 GAP, KEY, LEGEND = 18.0, 40.0, 190.0
-PAPER, INK = (250, 250, 252), (24, 26, 32)
+INK = (24, 26, 32)
+"""Of words on the light colors of the verdicts."""
+LINE, MARK = (130, 136, 148), (40, 130, 255)
 LONGEST_NAME = 20
 
 
@@ -313,10 +315,11 @@ def _matrix(result: Result, row: int, column: int) -> Pane:
     size = (max(right + GAP + _side(below), LEGEND * len(Verdict)), below + KEY)
     base: list[Layer] = result.cache.get("matrix", lambda: _matrix_layers(result, size))
     box = np.array([_cell_box(row, column)], np.float32)
-    mark = Boxes(box, np.array([INK], np.uint8), width=2.5, selectable=False, name="selected")
+    mark = Boxes(box, np.array([MARK], np.uint8), width=3.0, selectable=False, name="selected")
     return Pane(
         "matrix", size, (*base, *_pictures(result, row, right + GAP, below), mark),
         title="Top class by corruption and network", frame="matrix", readout=_readout(result),
+        drawing=True,
     )  # fmt: skip
 
 
@@ -351,20 +354,17 @@ def _matrix_layers(result: Result, size: tuple[float, float]) -> list[Layer]:
     index = np.full((rows, columns), -1, np.int32)
     for place, found in result.cells.items():
         index[place] = found.verdict
-    whole = (0.0, 0.0, *size)
     inner = (LEFT, TOP, *_matrix_size(result))
-    paper = np.full((1, 1, 3), PAPER, np.uint8)
     colors = np.array([VERDICTS[v][1] for v in Verdict], np.uint8)
     boxes = np.array([_cell_box(i, j) for i in range(rows) for j in range(columns)], np.float32)
     layers: list[Layer] = [
-        Picture(paper, extent=whole, name="paper"),
         Masks(
             index, colors, extent=inner, opacity=1.0, outline=False, name="verdicts",
         ),
         Grid(
             (LEFT + CELL_WIDTH * np.arange(columns + 1)).astype(np.float32),
             (TOP + CELL_HEIGHT * np.arange(rows + 1)).astype(np.float32),
-            inner, color=PAPER, width=2.0, opacity=1.0, name="lines",
+            inner, color=LINE, width=1.0, opacity=1.0, name="lines",
         ),
         Boxes(boxes, np.zeros((len(boxes), 3), np.uint8), width=0.0, name="cells"),
     ]  # fmt: skip
@@ -381,12 +381,12 @@ def _matrix_layers(result: Result, size: tuple[float, float]) -> list[Layer]:
     for (i, j), found in result.cells.items():
         name, share = _answer(result.columns[j], found)
         at = (LEFT + j * CELL_WIDTH + 6, TOP + i * CELL_HEIGHT + 8)
-        layers.append(_word(f"{_short(name)} {percent(share)}", at))
+        layers.append(_word(f"{_short(name)} {percent(share)}", at, INK))
     return layers
 
 
-def _word(text: str, at: tuple[float, float]) -> Text:
-    return Text(text, at, color=INK, size=9.0, plate=False)
+def _word(text: str, at: tuple[float, float], color: Color | None = None) -> Text:
+    return Text(text, at, color=color, size=9.0, plate=False)
 
 
 def _short(name: str) -> str:

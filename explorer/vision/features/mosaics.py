@@ -55,11 +55,22 @@ class Tiling:
         tile = int(y) // self.height * self.columns + int(x) // self.width
         return (tile, int(y) % self.height, int(x) % self.width) if tile < self.count else None
 
-    def mosaic(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(count, height, width) maps in one array; places without a tile are NaN."""
+    def mosaic(
+        self, maps: NDArray[np.float32], order: NDArray[np.intp] | None = None
+    ) -> NDArray[np.float32]:
+        """(count, height, width) maps in one array; places without a tile are NaN.
+
+        Args:
+            maps: The tiles.
+            order: (count,) which of the maps is in each tile; by default they are in theirs.
+        """
         places = self.rows * self.columns
-        tiles = np.full((places, self.height, self.width), np.nan, np.float32)
-        tiles[: self.count] = maps
+        tiles = np.empty((places, self.height, self.width), np.float32)
+        tiles[self.count :] = np.nan
+        if order is None:
+            tiles[: self.count] = maps
+        else:
+            np.take(maps, order, axis=0, out=tiles[: self.count], mode="clip")
         rows = tiles.reshape(self.rows, self.columns, self.height, self.width)
         return rows.transpose(0, 2, 1, 3).reshape(self.rows * self.height, -1)
 
@@ -114,4 +125,6 @@ def stretched(maps: NDArray[np.float32], statistics: Statistics) -> NDArray[np.f
     """(C, h, w) maps, each from its own minimum (0) to its own maximum (1); a constant one is 0."""
     span = statistics.high - statistics.low
     safe = np.where(span > 0, span, np.float32(1.0))
-    return ((maps - statistics.low[:, None, None]) / safe[:, None, None]).astype(np.float32)
+    found = maps - statistics.low[:, None, None]
+    found /= safe[:, None, None]
+    return found

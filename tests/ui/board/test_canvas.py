@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from explorer.core.layers import Boxes, Heat, Masks, Pane, Picture
+from explorer.core.layers import Boxes, Heat, Masks, Pane, Picture, Text
 from explorer.core.params import Box, Point
 from explorer.ui.board.canvas import Canvas, Mode
 from explorer.ui.board.handles import handle_at, moved, spanned
@@ -516,3 +516,19 @@ def test_a_drawing_lies_on_the_ground_of_the_theme(canvas: Canvas) -> None:
         canvas.set_pane(pane(some_boxes(), name="graph", drawing=True))
         middle = canvas.grab().toImage().pixelColor(canvas.width() // 2, canvas.height() // 2)
         assert middle == base
+
+
+def test_words_without_a_color_have_that_of_the_theme(canvas: Canvas) -> None:
+    before = QApplication.palette()
+    words = Text("WWW", (20.0, 20.0), color=None, plate=False, size=20.0)
+    try:
+        for ink in (QColor("#112233"), QColor("#ddeeff")):
+            palette = QPalette(before)
+            palette.setColor(QPalette.ColorRole.Text, ink)
+            QApplication.setPalette(palette)
+            canvas.set_pane(pane(words, name="graph", drawing=True))
+            image = canvas.grab().toImage()
+            places = ((x, y) for x in range(image.width()) for y in range(image.height()))
+            assert any(image.pixelColor(x, y) == ink for x, y in places)
+    finally:
+        QApplication.setPalette(before)

@@ -380,6 +380,24 @@ def test_names_stand_on_the_axis(results: Results) -> None:
     assert tab.legend.said == ("stage  NMS", ("4",))
 
 
+def test_the_last_name_of_an_axis_has_room_at_the_right(qtbot: QtBot) -> None:
+    curve = Curve(np.array([1.0, 2.0]), np.array([3.0, 4.0]), "a")
+    plot = CurvesPlot()
+    qtbot.addWidget(plot)
+    plot.resize(700, 200)
+
+    def room(*names: str) -> float:
+        plot.set_plot(Plot("p", curves=(curve,), x_names=names))
+        layout = plot.chart.plotItem.layout
+        layout.activate()
+        plot.grab()
+        chart = plot.chart.plotItem
+        return float(chart.boundingRect().right() - chart.vb.geometry().right())
+
+    assert room("a", "global_pool") > room("a", "b") + 20
+    assert room() < 5
+
+
 def test_only_whole_numbers_stand_on_an_axis_that_counts(results: Results) -> None:
     x = np.arange(3.0)
     plot = Plot("p", curves=(Curve(x, x / 2),), whole_x=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.core.errors import ExplorerError
-from explorer.core.layers import Board, Boxes, Heat, Masks, Text
+from explorer.core.layers import Board, Boxes, Heat, Masks
 from explorer.core.params import Point, resolved
 from explorer.engine.scene import Moment, Scene
 from explorer.networks.embedded.yolo import lite_yolo_v1
@@ -132,8 +132,9 @@ def test_the_projective_field_layer_by_layer() -> None:
     assert [mask.name for mask in masks] == ["first", "second"]
     assert np.argwhere(masks[0].index == 0).tolist() == [[5, 7], [5, 8], [6, 7], [6, 8]]
     assert np.argwhere(masks[1].index == 0).tolist() == [[2, 3], [2, 4], [3, 3], [3, 4]]
-    texts = [layer.text for layer in pane.layers if isinstance(layer, Text)]
-    assert texts == ["first: 4 of 320", "second: 4 of 80"]
+    words = board.boxes("words")
+    assert isinstance(words, Boxes)
+    assert words.labels == ("first\n4 of 320 cells", "second\n4 of 80 cells")
     x0, y0, x1, y1 = masks[1].extent
     assert (x1 - x0) / (y1 - y0) == pytest.approx(41 / 33)
     again = VIEW.draw(result, Params(at=Point(16.6, 12.6)))

@@ -183,8 +183,8 @@ def stages_pane(result: Result, look: Look) -> Pane:
         letters=LETTERS, selectable=False, name="words",
     )  # fmt: skip
     return Pane(
-        "stages", size, (numbered.ground(*size), *layers, said),
-        title="Blue: one window; yellow: the rest", frame="stages", readout=readout,
+        "stages", size, (*layers, said), title="Blue: one window; yellow: the rest",
+        frame="stages", readout=readout, drawing=True,
     )  # fmt: skip
 
 

@@ -230,7 +230,7 @@ def matrix_pane(result: Enlargement, cell: int | None) -> Pane:
         layers.append(cells.frames(box, ORANGE, name))
     size = (CELL * (left + columns + 0.3), CELL * (end + 1.3))
     title = f"(1 x {rows}) times ({rows} x {columns})"
-    return Pane("matrix", size, (cells.ground(*size), *layers), title=title, frame="matrix")
+    return Pane("matrix", size, tuple(layers), title=title, frame="matrix", drawing=True)
 
 
 def plot_of(result: Enlargement, step: int) -> Plot:

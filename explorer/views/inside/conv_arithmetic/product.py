@@ -79,7 +79,7 @@ def im2col_pane(part: Excerpt, step: int) -> Pane:
     layers.append(_frame(left + at, top, 1, 1, BLUE, "outputs"))
     size = (CELL * (left + many + 0.3), CELL * (top + len(kernels) + 0.3))
     title = f"({len(kernels)} x {high}) times ({high} x {many})"
-    return Pane("matrix", size, (cells.ground(*size), *layers), title=title, frame="matrix")
+    return Pane("matrix", size, tuple(layers), title=title, frame="matrix", drawing=True)
 
 
 def toeplitz_pane(part: Excerpt, step: int) -> Pane:
@@ -111,7 +111,7 @@ def toeplitz_pane(part: Excerpt, step: int) -> Pane:
     layers.append(_frame(right, top + at, 1, 1, BLUE, "outputs"))
     size = (CELL * (right + 1.4), CELL * (top + rows + 0.4))
     title = f"({rows} x {columns}) times ({columns} x 1)"
-    return Pane("matrix", size, (cells.ground(*size), *layers), title=title, frame="matrix")
+    return Pane("matrix", size, tuple(layers), title=title, frame="matrix", drawing=True)
 
 
 def _given(part: Excerpt, step: int, at: tuple[float, float]) -> list[Layer]:

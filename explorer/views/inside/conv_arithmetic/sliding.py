@@ -108,7 +108,7 @@ def slide_pane(part: Excerpt, step: int) -> Pane:
     layers.append(cells.frames(box + np.array([*out, *out], np.float32), BLUE, "filled"))
     size = (CELL * (starts[2] + found.shape[1] + 0.2), CELL * (tall + 0.2))
     title = f"Step {row * found.shape[1] + column + 1} of {found.size}"
-    return Pane("slide", size, (cells.ground(*size), *layers), title=title, frame="slide")
+    return Pane("slide", size, tuple(layers), title=title, frame="slide", drawing=True)
 
 
 def given_layers(part: Excerpt, at: tuple[float, float], size: float | None = None) -> list[Layer]:

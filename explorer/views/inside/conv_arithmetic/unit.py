@@ -181,7 +181,7 @@ def sum_pane(result: Opened, unit: Unit, shown: int | None) -> Pane:
 
 def _board_of(name: str, title: str, width: float, height: float, layers: Sequence[Layer]) -> Pane:
     size = (CELL * width, CELL * height)
-    return Pane(name, size, (cells.ground(*size), *layers), title=title, frame=name)
+    return Pane(name, size, tuple(layers), title=title, frame=name, drawing=True)
 
 
 def _terms_pane(result: Opened, unit: Terms, shown: int | None) -> Pane:

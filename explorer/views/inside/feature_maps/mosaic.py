@@ -25,7 +25,7 @@ EDGE = 90
 """Gray level of the edges of tiles."""
 MOST_NUMBERS = 64
 """Tiles up to which each has its number; of more only the first of some rows."""
-MOST_ROWS = 16
+MOST_ROWS = 8
 """Rows that are numbered then."""
 MOST_FRAMED = 512
 """Tiles up to which they have frames, which would hide much of smaller ones."""
@@ -86,6 +86,7 @@ def mosaic_pane(result: Result, params: Params, channel: int, cell: Cell | None)
         title=maps.title,
         frame="histograms" if shown else "mosaic",
         readout=(_histogram_readout if shown else _readout)(maps, tiling, order, params),
+        drawing=True,
     )
 
 
@@ -104,7 +105,7 @@ def _heat(maps: Maps, params: Params, order: NDArray[np.intp], tiling: Tiling) -
     elif params.scale == AROUND_ZERO:
         high = max(abs(low), abs(high))
         low = -high
-    values = with_gamma(tiling.mosaic(values[order]), low, high, params.gamma)
+    values = with_gamma(tiling.mosaic(values, order), low, high, params.gamma)
     unit += gamma_words(params.gamma)
     colormap = cast("Colormap", params.colormap)
     return Heat(values, low, high, colormap, unit=unit, name="mosaic")
@@ -132,14 +133,14 @@ def _histograms(maps: Maps, params: Params, order: NDArray[np.intp], tiling: Til
     bars = filled.astype(np.float32) * np.float32(0.85)
     colormap = cast("Colormap", params.colormap)
     return Heat(
-        tiling.mosaic(bars[order]), 0.0, 1.0, colormap, unit="of the highest bin", name="mosaic"
+        tiling.mosaic(bars, order), 0.0, 1.0, colormap, unit="of the highest bin", name="mosaic"
     )
 
 
 def _tiles(tiling: Tiling, order: NDArray[np.intp]) -> Boxes:
     # One selectable box per tile: its edge is the gap between tiles, its key the channel.
     colors = np.full((tiling.count, 3), EDGE, np.uint8)
-    keys = tuple(int(channel) for channel in order)
+    keys = tuple(order.tolist())
     width = 1.0 if tiling.count <= MOST_FRAMED else 0.0
     return Boxes(tiling.boxes(), colors, keys=keys, width=width, name="tiles")
 

@@ -145,7 +145,11 @@ def pinned_pane(result: Result, params: Params) -> tuple[Pane, ...]:
         title += f", below {result.beside.words}"
     wide, high = tiling.size
     layers = (cache.get(key, heat), boxes)
-    return (Pane("pinned", (float(wide), float(high)), layers, title=title, frame="pinned"),)
+    return (
+        Pane(
+            "pinned", (float(wide), float(high)), layers, title=title, frame="pinned", drawing=True
+        ),
+    )
 
 
 def _ends(pair: list[Float32]) -> tuple[np.float32, np.float32]:

@@ -121,6 +121,7 @@ def overview(layer: Layer, answer: Response, order: NDArray[np.intp], look: Look
         title=f"L2 norms: {title}" if norms else title,
         frame="kernels",
         readout=_overview_readout(layer, sheet, order, norms=norms),
+        drawing=True,
     )
 
 
@@ -164,6 +165,7 @@ def slices(layer: Layer, answer: Response, order: NDArray[np.intp], look: Look) 
         title=f"Kernel {kernel}: red, green, blue" if layer.colors else title,
         frame="slices",
         readout=readout,
+        drawing=True,
     )
 
 

@@ -132,7 +132,7 @@ def _pane(result: BlockResult, names: Sequence[str], *, words: bool) -> Pane:
     if result.classes:
         values = np.concatenate([result.whole[:, None], result.answers.T], axis=1)
         rows = list(result.classes)
-        scale, unit = (0.0, 1.0), "probability"
+        scale, unit = (0.0, float(np.nanmax(values, initial=0.0)) or 1.0), "probability"
     else:
         values = np.append(0.0, result.changes).astype(np.float32)[None]
         rows = ["change of the output"]

@@ -101,8 +101,8 @@ def board(result: DropoutResult, params: Params) -> Board:
         ),
         matrix_pane(
             "answers", "Probabilities with each mask", result.answers, rows, result.classes,
-            scale=(0.0, 1.0), unit="probability", words=params.names, readout=answer,
-            size=(1000.0, 440.0),
+            scale=(0.0, float(result.answers.max(initial=0.0)) or 1.0), unit="probability",
+            words=params.names, readout=answer, size=(1000.0, 440.0),
         ),
     )  # fmt: skip
     bars = []

@@ -148,7 +148,7 @@ def _pane(result: FlowResult, found: list[Distribution | None], *, log: bool, wo
     marks = _axis(edges, log=log)
     return matrix_pane(
         "layers",
-        f"{'Gradients' if log else 'Outputs'}: a histogram for each layer",
+        f"{'Gradients' if log else 'Outputs'}: a histogram of the values of each layer",
         np.ascontiguousarray(values),
         marks,
         numbered(len(found)),
@@ -158,6 +158,7 @@ def _pane(result: FlowResult, found: list[Distribution | None], *, log: bool, wo
         over=[] if log else _percentile_lines(found, edges, SIDE if words else 0.0),
         words=words,
         readout=readout,
+        counted="layer",
     )
 
 

@@ -39,8 +39,9 @@ class Details:
         kind: The class of the module.
         maps: (C, h, w) float32, the first channels of its output, each from 0 to 1.
         channels: Of the output.
-        kernels: (K, kh, kw) float32: the first input's slices of the first kernels; None = none.
-        kernel_count: Of the layer.
+        kernels: (K, kh, kw) float32: the first input's slices of the first kernels; of kernels of a
+            single cell (1, inputs, K), the first of each; None = none.
+        kernel_count: Of the layer, and how many inputs each has.
         activations: Counts and edges of the bins of all output values.
         weights: The same of the kernels' weights; None = none.
         formula: How its output size follows from its input size; "" = it has no window.
@@ -57,7 +58,7 @@ class Details:
     maps: Float32
     channels: int
     kernels: Float32 | None
-    kernel_count: int
+    kernel_count: tuple[int, int]
     activations: tuple[Float32, Float32]
     weights: tuple[Float32, Float32] | None
     formula: str
@@ -87,7 +88,7 @@ def details_of(scene: Scene, graph: Graph, path: str, number: int, node: Node | 
     height, width = found.values.shape[1:]
     placed = found.frame is not None and height * width > 1
     values = found.values if found.values.size else np.zeros(1, np.float32)
-    kernels, count, weights = None, 0, None
+    kernels, count, weights = None, (0, 0), None
     if isinstance(module, nn.Conv2d):
         kernels, count, weights = _kernels(scene, path, module)
     return Details(
@@ -105,10 +106,13 @@ def details_of(scene: Scene, graph: Graph, path: str, number: int, node: Node | 
 @torch.no_grad()
 def _kernels(
     scene: Scene, path: str, conv: nn.Conv2d
-) -> tuple[Float32, int, tuple[Float32, Float32]]:
-    def make() -> tuple[Float32, int, tuple[Float32, Float32]]:
+) -> tuple[Float32, tuple[int, int], tuple[Float32, Float32]]:
+    def make() -> tuple[Float32, tuple[int, int], tuple[Float32, Float32]]:
         all_of_them = Kernels.of(conv).weights
-        return all_of_them[:MOST_TILES, 0].copy(), len(all_of_them), _histogram(all_of_them)
+        first = all_of_them[:MOST_TILES, 0]
+        if first[0].size == 1:
+            first = all_of_them[:MOST_TILES, :MOST_TILES, 0, 0].T[None]
+        return first.copy(), all_of_them.shape[:2], _histogram(all_of_them)
 
     return scene.network.memo(("kernel tiles", path), make)
 
@@ -148,7 +152,7 @@ def detail_panes(details: Details) -> tuple[Pane, ...]:
             )
         )  # fmt: skip
     if details.kernels is not None:
-        shown = _count(len(details.kernels), details.kernel_count, "kernel")
+        shown = _kernel_words(details.kernels, *details.kernel_count)
         high = float(np.abs(details.kernels).max()) or 1.0
         panes.append(
             _tiles(
@@ -157,6 +161,13 @@ def detail_panes(details: Details) -> tuple[Pane, ...]:
             )
         )  # fmt: skip
     return tuple(panes)
+
+
+def _kernel_words(kernels: Float32, count: int, inputs: int) -> str:
+    if len(kernels) == 1 < count:  # a matrix
+        _, down, across = kernels.shape
+        return f"{_count(across, count, 'kernel')}, {_count(down, inputs, 'input')} each"
+    return _count(len(kernels), count, "kernel")
 
 
 def _on_photo(details: Details, mean: Float32) -> Pane:
@@ -213,7 +224,15 @@ def _tiles(
         ),
     )  # fmt: skip
     width, height = tiling.size
-    return Pane(name, (float(width), float(height)), (heat,), title=title, frame=name, link=link)
+    return Pane(
+        name,
+        (float(width), float(height)),
+        (heat,),
+        title=title,
+        frame=name,
+        link=link,
+        drawing=True,
+    )
 
 
 def _count(shown: int, whole: int, word: str) -> str:

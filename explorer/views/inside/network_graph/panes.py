@@ -265,13 +265,15 @@ def cost_bars(costed: Costed, picture: Picture, by: str, high: float) -> Plot:
     scale = highest([(costed, picture)], shown) if by == KIND else high
     bars = tuple(
         (
-            f"{group.path or group.title} {cost_words(cost, shown)}",
+            f"{group.path or group.title}, {cost_words(cost, shown)}",
             100 * cost / total if total else 0.0,
             _plain(colors_of([cost], scale)[0]),
         )
         for cost, group in rows
     )
-    return Plot("cost", f"Largest parts of the {shown}", x_label="% of the network", bars=bars)
+    return Plot(
+        "cost", f"Largest parts of the {shown}, in %", x_label="% of the network", bars=bars
+    )
 
 
 def _plain(rgb: UInt8) -> tuple[int, int, int]:

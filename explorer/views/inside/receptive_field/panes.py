@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Boxes, Heat, Masks, Pane, Picture, Points, Text
+from explorer.core.layers import Boxes, Heat, Masks, Pane, Picture, Points
 from explorer.core.listing import quantity
 from explorer.views.shared.common import CROP_COLOR, size_of
 from explorer.views.shared.grids.cells import BLUE, ORANGE
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from explorer.core.values import Point
     from explorer.views.inside.receptive_field.result import Result
 
+PLATE = (70, 76, 88)
+"""Under the words above a picture."""
 CUT = 0.995
 """The part of the gradients that the color scale spans."""
-LAYERS = 8
+LAYERS = 6
 """Of which the projective fields are drawn side by side, from the first to the last."""
 TILE = 240.0
 """The longer side of such a picture in units of its pane."""
+ABOVE, BETWEEN = 56, 10
+"""Units above a picture, for its words, and between two."""
 SMALLER = 480
 """Pixels of the longer side of the photo in them."""
 
@@ -97,8 +101,9 @@ def layers_pane(result: Result, here: Point, pixel: tuple[float, float]) -> Pane
     scale = TILE / max(width, height)
     wide, high = width * scale, height * scale
     names = _spread_over(result.shown)
-    tiling = Tiling(len(names), ceil(high) + 34, ceil(wide) + 10, min(4, max(len(names), 1)))
-    corners = [(x + 5.0, y + 30.0) for x, y in map(tiling.corner, range(len(names)))]
+    across = min(LAYERS // 2, max(len(names), 1))
+    tiling = Tiling(len(names), ceil(high) + ABOVE, ceil(wide) + BETWEEN, across)
+    corners = [(x + BETWEEN / 2, y + ABOVE - 4.0) for x, y in map(tiling.corner, range(len(names)))]
     layers: list[Layer] = [
         _small(result, (x, y, x + wide, y + high)) for x, y in corners
     ]  # drawn first: a map may be a little larger than the photo
@@ -109,17 +114,25 @@ def layers_pane(result: Result, here: Point, pixel: tuple[float, float]) -> Pane
             for name, corner in zip(names, corners, strict=True)
         ],
     )
-    for name, (x, y) in zip(names, corners, strict=True):
+    words = []
+    for name in names:
         reached = result.fields[name].reached(*pixel)
-        words = f"{name}: {int(reached.sum()):,} of {reached.size:,}"
-        layers.append(Text(words, (x, y - 4), anchor=(0, 1), size=9.0, name=f"{name} words"))
+        words.append(f"{name}\n{int(reached.sum()):,} of {quantity(reached.size, 'cell')}")
+    above = np.array([[x, y - ABOVE + 6, x + wide, y - 2] for x, y in corners], np.float32)
+    shades = np.tile(np.array([PLATE], np.uint8), (len(names), 1))
+    layers.append(
+        Boxes(
+            above.reshape(-1, 4), shades, labels=tuple(words), width=1.0, fill=1.0, letters=18.0,
+            selectable=False, name="words",
+        )
+    )  # fmt: skip
     at = np.array([[x + here.x * scale, y + here.y * scale] for x, y in corners], np.float32)
     tints = np.tile(np.array([ORANGE], np.uint8), (len(corners), 1))
     layers.append(Points(at.reshape(-1, 2), tints, radius=2.0, name="pixels"))
-    across, down = tiling.size
+    size = tiling.size
     return Pane(
-        "layers", (float(across), float(down)), tuple(layers),
-        title="Cells reached, layer by layer", frame="layers",
+        "layers", (float(size[0]), float(size[1])), tuple(layers),
+        title="Cells reached, layer by layer", frame="layers", drawing=True,
     )  # fmt: skip
 
 

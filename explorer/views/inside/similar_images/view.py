@@ -313,7 +313,8 @@ def draw(result: Result, params: Params) -> Board:
         ("sheet", params.count),
         lambda: panes.sheet_pane(
             rows, result.thumbnails, distances, labels,
-            f"Nearest of {quantity(len(result.names), 'photo')}", result.names,
+            f"Nearest of {quantity(len(result.names), 'photo')}, with the cosine distance",
+            result.names,
         ),
     )  # fmt: skip
     chosen = params.chosen if params.chosen in result.plane.rows else None
@@ -325,7 +326,7 @@ def draw(result: Result, params: Params) -> Board:
         (sheet, own, plane),
         plots=(charts.distances_plot(result),) if len(result.distances) > 1 else (),
         tables=tuple(tables),
-        summary=_summary(result),
+        summary=_summary(result, chosen),
         notes=result.notes,
     )
 
@@ -353,12 +354,17 @@ def _map(result: Result, chosen: int | None) -> Pane:
     )  # fmt: skip
 
 
-def _summary(result: Result) -> str:
+def _summary(result: Result, chosen: int | None) -> str:
     words = f"{result.layer} · {quantity(len(result.names), 'photo')} of {result.source}"
     if not len(result.nearest):
         return words
     nearest = result.names[int(result.nearest[0])]
-    return f"{words} · nearest: {nearest}, cosine distance {result.distances[0]:.2f}"
+    words += f" · nearest: {nearest}, cosine distance {result.distances[0]:.2f}"
+    place = np.flatnonzero(result.nearest == chosen) if chosen is not None else np.empty(0)
+    if len(place):
+        far = result.distances[int(place[0])]
+        words += f" · chosen: {result.names[int(chosen or 0)]}, {far:.2f}"
+    return words
 
 
 def data(result: Result, params: Params) -> dict[str, Any]:

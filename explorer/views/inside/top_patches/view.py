@@ -340,7 +340,7 @@ class _Looked:
 
 def draw(result: Result, params: Params) -> Board:
     chosen = 0 if params.chosen is None else params.chosen
-    title = f"Top patches of channel {result.channel}"
+    title = f"Top patches of channel {result.channel}, with the activation"
     shown = [
         result.cache.get(
             "sheet", lambda: panes.sheet_pane(result.patches, title, both=result.deconvnet)

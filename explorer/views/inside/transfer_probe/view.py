@@ -57,9 +57,10 @@ at most ten of a class, are kept apart to measure the accuracy. Without a folder
 demonstration: each class is one of the samples, its photos are gray crops, those for training from
 its left half and those for the accuracy from its right half.
 
-**Test photos.** The frame of a photo is green if the class that the best layer predicts is correct,
-else red with the predicted class. With few test photos the accuracy is uncertain: one photo more or
-less changes it. The best layer is found with the same photos, which makes it look a little better.
+**Test photos.** The class of the photos is above them. The frame of a photo is green if the best
+layer predicts this class, else red with the class that it predicts. With few test photos the
+accuracy is uncertain: one photo more or less changes it. The best layer is found with the same
+photos, which makes it look a little better.
 
 **Sources.** Donahue et al. 2014, *DeCAF*, section 4; Razavian et al. 2014, *CNN Features
 off-the-shelf*; Zeiler and Fergus 2014, *Visualizing and Understanding Convolutional Networks*,
@@ -67,6 +68,8 @@ sections 5.2 and 5.3 (accuracy over photos per class, against training from scra
 Yosinski et al. 2014, *How transferable are features in deep neural networks?*
 """
 
+LONGEST_NAME = 12
+"""Letters of a name on the axis."""
 _FIRST_TESTS = 2
 """Test photos of each class with which the accuracy is measured at first."""
 
@@ -188,7 +191,9 @@ def _layers_plot(result: Result) -> Plot:
 
 
 def _short(names: list[str]) -> tuple[str, ...]:
-    """Their last words where these are enough to tell them apart."""
+    """Their last words where they are long and these are enough to tell them apart."""
+    if max(map(len, names)) <= LONGEST_NAME:
+        return tuple(names)
     ends = tuple(name.rpartition(".")[2] for name in names)
     return ends if len(set(ends)) == len(ends) else tuple(names)
 

@@ -24,6 +24,7 @@ RED: Color = (235, 80, 70)
 BLUE: Color = (90, 160, 250)
 ORANGE: Color = (255, 160, 40)
 GRAY: Color = (150, 150, 150)
+HEADING: Color = (70, 76, 88)
 
 SIDE = 72
 """Of a picture on the sheet, in pixels of the sheet."""
@@ -91,10 +92,26 @@ def answers_pane(
 
     return Pane(
         "tests", sheet.size, (
-            Picture(sheet.rgb, name="sheet"), layer, captions(sheet.xyxy, words, tints),
-            *more(sheet, order),
+            Picture(sheet.rgb, name="sheet"), layer, _headings(answers, sheet, order),
+            captions(sheet.xyxy, words, tints, inside=True), *more(sheet, order),
         ), title=title, frame="tests", readout=readout,
     )  # fmt: skip
+
+
+def _headings(answers: Answers, sheet: Sheet, order: Sequence[int]) -> Boxes:
+    """The name of each class above its pictures, in every row that has some of them."""
+    xyxy, names = sheet.xyxy, []
+    groups: list[NDArray[np.float32]] = []
+    for place, row in enumerate(order):
+        label = int(answers.labels[row])
+        first = place == 0 or label != int(answers.labels[order[place - 1]])
+        if first or xyxy[place, 1] != xyxy[place - 1, 1]:
+            groups.append(xyxy[place].copy())
+            names.append(answers.names[label])
+        groups[-1][2:] = xyxy[place, 2:]
+    boxes = np.array(groups, np.float32).reshape(-1, 4)
+    tints = np.full((len(names), 3), HEADING, np.uint8)
+    return captions(boxes, names, tints, name="classes")
 
 
 def _columns(labels: NDArray[np.int64]) -> int:

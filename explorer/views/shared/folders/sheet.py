@@ -71,19 +71,24 @@ def labeled_sheet(pictures: Sequence[UInt8], *, columns: int, gap: int = 12) -> 
     return Sheet(sheet, xyxy, tiling)
 
 
-def captions(xyxy: Float32, words: Sequence[str], colors: UInt8) -> Boxes:
+def captions(
+    xyxy: Float32, words: Sequence[str], colors: UInt8, *, inside: bool = False,
+    name: str = "captions",
+) -> Boxes:  # fmt: skip
     """Words in the room above pictures: they grow with the sheet and never cover a picture.
 
     Args:
         xyxy: (N, 4) of the pictures, or as wide as their words may be.
         words: N; where there are none, nothing is drawn.
         colors: (N, 3) uint8 under the words.
+        inside: They are at the foot of the pictures instead.
+        name: Of the layer.
     """
     rows = [row for row, word in enumerate(words) if word]
     boxes = xyxy[rows].copy()
-    boxes[:, 3] = boxes[:, 1] - _ABOVE
+    boxes[:, 3] = boxes[:, 3] if inside else boxes[:, 1] - _ABOVE
     boxes[:, 1] = boxes[:, 3] - _HIGH
     return Boxes(
         boxes, colors[rows], tuple(words[row] for row in rows), width=1.0, fill=1.0,
-        letters=_LETTERS, selectable=False, name="captions",
+        letters=_LETTERS, selectable=False, name=name,
     )  # fmt: skip

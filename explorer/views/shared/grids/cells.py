@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Boxes, Color, Grid, Heat, Pane, Picture, Text, lookup_table
+from explorer.core.layers import Boxes, Color, Grid, Heat, Pane, Text, lookup_table
 from explorer.render.numbers import fixed, number
 
 if TYPE_CHECKING:
@@ -19,12 +19,11 @@ if TYPE_CHECKING:
 
 DARK, LIGHT = (20, 22, 26), (255, 255, 255)
 EDGE = (110, 110, 116)
-GRAY: Color = (205, 208, 214)
-"""Of words on the dark ground between the cells."""
+GRAY: Color = (140, 146, 156)
+"""Of the frames of padding."""
 ORANGE, BLUE = (255, 150, 30), (40, 130, 255)
 NUMBERED = 441
 """Cells of a grid that have their numbers written in them, at most."""
-_GROUND = np.array([[[30, 32, 38]]], np.uint8)
 WIDE = 1.7
 """Of a single number, in cells."""
 CELL = 40.0
@@ -130,14 +129,9 @@ def extent_at(shape: tuple[int, ...], at: tuple[float, float] = (0.0, 0.0)) -> E
     return (CELL * left, CELL * top, CELL * (left + columns), CELL * (top + rows))
 
 
-def ground(width: float, height: float) -> Picture:
-    """A dark ground of a pane's size, under grids and the words between them."""
-    return Picture(_GROUND, extent=(0.0, 0.0, width, height), name="ground")
-
-
 def word(
     text: str, column: float, row: float, *, anchor: tuple[float, float] = (0.5, 0.5),
-    size: float = LARGE, color: Color = GRAY, name: str = "word",
+    size: float = LARGE, color: Color | None = None, name: str = "word",
 ) -> Text:  # fmt: skip
     """Words between grids of cells, at a place in cells."""
     place = (CELL * column, CELL * row)
@@ -193,5 +187,6 @@ def pane(
         return readout(row, column) if 0 <= row < rows and 0 <= column < columns else ""
 
     return Pane(
-        name, (CELL * columns, CELL * rows), tuple(layers), title=title, frame=name, readout=words
-    )
+        name, (CELL * columns, CELL * rows), tuple(layers), title=title, frame=name, readout=words,
+        drawing=True,
+    )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.core.layers import Boxes, Curve, Heat, Pane, Plot
+from explorer.core.layers import Curve, Heat, Pane, Plot, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, RED, PURPLE = COLORS = (
     (90, 160, 250), (255, 160, 40), (70, 190, 120), (235, 90, 90), (180, 120, 230),
 )  # fmt: skip
-PAPER = (70, 76, 88)
 SIZE = (1000.0, 560.0)
 """Of the matrix itself; words are beside it."""
 SIDE, FOOT = 210.0, 34.0
 ROW, COLUMN = 40.0, 200.0
-"""The height and the width that the box of a word has at most."""
+"""The height and the width that a word has at most."""
 
 
 def matrix_pane(
@@ -40,6 +39,7 @@ def matrix_pane(
     readout: Callable[[int, int], str] | None = None,
     size: tuple[float, float] = SIZE,
     left: float = SIDE,
+    counted: str = "",
 ) -> Pane:
     """(R, C) numbers as colored cells.
 
@@ -57,6 +57,7 @@ def matrix_pane(
         readout: ``(row, column) -> words`` under the mouse.
         size: Width and height of all cells.
         left: Width of the words at the left.
+        counted: What the numbers below the columns count.
     """
     side = left if rows and words else 0.0
     foot = FOOT if any(columns) and words else 0.0
@@ -69,6 +70,8 @@ def matrix_pane(
     ]
     if words:
         layers += _words(rows, columns, size, side)
+        if counted and side:
+            layers.append(_word(counted, (side - 8.0, size[1] + 4.0), (1.0, 0.0), side - 40.0))
 
     def under(x: float, y: float) -> str:
         row, column = int(y / size[1] * high), int((x - side) / size[0] * wide)
@@ -84,22 +87,19 @@ def matrix_pane(
 def _words(
     rows: Sequence[str], columns: Sequence[str], size: tuple[float, float], side: float
 ) -> list[Layer]:
-    boxes, labels = [], []
-    for word, low, high in _spans(rows, size[1], ROW):
-        boxes.append((0.0, low, side - 6.0, high))
-        labels.append(word)
-    for word, low, high in _spans(columns, size[0], COLUMN):
-        boxes.append((side + low, size[1] + 4.0, side + high, size[1] + FOOT - 2.0))
-        labels.append(word)
-    if not boxes:
-        return []
-    colors = np.tile(np.array(PAPER, np.uint8), (len(boxes), 1))
-    return [
-        Boxes(
-            np.array(boxes, np.float32), colors, labels=tuple(labels), width=1.0, fill=1.0,
-            letters=17.0, selectable=False, name="words",
-        )
-    ]  # fmt: skip
+    found: list[Layer] = [
+        _word(word, (side - 8.0, (low + high) / 2), (1.0, 0.5), side - 40.0)
+        for word, low, high in _spans(rows, size[1], ROW)
+    ]
+    found += [
+        _word(word, (side + (low + high) / 2, size[1] + 4.0), (0.5, 0.0), high - low)
+        for word, low, high in _spans(columns, size[0], COLUMN)
+    ]
+    return found
+
+
+def _word(word: str, at: tuple[float, float], anchor: tuple[float, float], room: float) -> Text:
+    return Text(word, at, color=None, plate=False, anchor=anchor, room=room, name=f"word {word}")
 
 
 def _spans(words: Sequence[str], length: float, most: float) -> list[tuple[str, float, float]]:

@@ -113,6 +113,17 @@ def test_a_layer_of_a_block_shows_its_maps_and_its_formula() -> None:
     )
 
 
+def test_kernels_of_one_cell_are_a_matrix_of_inputs_and_kernels() -> None:
+    network = network_of(nn.Sequential(nn.Conv2d(3, 5, 1), nn.Conv2d(5, 70, 1)))
+    _, board = look(network)
+    result, shown = look(network, node=boxes_of(board).keys[-1])
+    assert result.details is not None
+    assert result.details.path == "1"
+    weight = network.module[1].weight.detach().numpy()
+    np.testing.assert_array_equal(result.details.kernels, weight[:64, :, 0, 0].T[None])
+    assert shown.pane("kernels").title == "Weights: 64 of 70 kernels, 5 inputs each"
+
+
 @pytest.mark.parametrize("node", [0, 1, 5, 4096, BLOCKS, BLOCKS + 1, 2 * BLOCKS])
 @pytest.mark.parametrize("inner", [None, 0, 7, BLOCKS + 3])
 def test_keys_of_another_network_harm_nothing(node: int, inner: int | None) -> None:
