@@ -100,6 +100,8 @@ def cure(result: Result) -> str:
         f"{TITLES[limit.key]} {value(limit, limit.needed)} instead of {value(limit, limit.now)}"
         for limit in found.limits
     )
+    if not found.proved:
+        return f"Trying {words}…"
     words = f"With {words} it is found"
     if found.detection is not None and result.after is not None:
         words += f" ({result.after.scores[found.detection]:.2f})"
@@ -132,7 +134,8 @@ def stages_table(result: Result) -> Table:
 
 def limits_table(result: Result) -> Table:
     """All limits of the network with the values of now and those that are needed."""
-    needed = {limit.key: limit for limit in result.missed.limits}
+    limits = result.missed.limits if result.missed.proved else ()
+    needed = {limit.key: limit for limit in limits}
     rows = []
     for key, now in result.limits.items():
         limit = needed.get(key)
