@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from explorer.vision.trace.missed import Missed
 
 DRAWN, TRUTH, EXAMPLE = "drawn", "missed", "example"
+OF_CLASS = " (of the class)"
+"""Ends the titles of stages that are counted for the object's class alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ def _stages(trace: Trace, box: Float32, label: int, iou: float) -> tuple[StageRo
     for stage in filtered.stages:
         ids = numbers(stage.ids)
         own = ids[ids % classes == label] // classes
-        rows.append(_row(f"{_WORDS[stage.name]} (of the class)", boxes[own], scores[own], box, iou))
+        rows.append(_row(f"{_WORDS[stage.name]}{OF_CLASS}", boxes[own], scores[own], box, iou))
     return tuple(rows)
 
 

@@ -51,7 +51,8 @@ def reason(result: Result) -> str:
         )
     score = float(fits.scores[found.best])
     if found.reason == "class score":
-        words = f"A box fits, but its score of {name} is {shown(score)}, below {result.least:.2f}."
+        below, least = apart(score, result.least)
+        words = f"A box fits, but its score of {name} is {below}, below {least}."
         rival, other = fits.rival
         if rival != found.label and other > score:
             words += f" The network predicts {class_name(result.classes, rival)} ({shown(other)})."
@@ -80,6 +81,14 @@ def _filtered(result: Result, score: float, name: str) -> str:
     if found.stage == "min_score":
         return f"{words}its score is below the threshold."
     return f"A box with {name} {score:.2f} fits and passes all stages."
+
+
+def apart(score: float, least: float) -> tuple[str, str]:
+    """Both with as many digits as it takes to tell them apart."""
+    digits = 2
+    while digits < 6 and f"{score:.{digits}f}" == f"{least:.{digits}f}":
+        digits += 1
+    return (shown(score) if digits == 2 else f"{score:.{digits}f}"), f"{least:.{digits}f}"
 
 
 def shown(score: float) -> str:

@@ -16,6 +16,7 @@ from explorer.engine.view import Group, View
 from explorer.views.detection.why_missed.result import (
     DRAWN,
     EXAMPLE,
+    OF_CLASS,
     TRUTH,
     Object,
     example_of,
@@ -155,7 +156,9 @@ def draw(result: Result, params: Params) -> Board:
         panes.append(
             Pane("after", size_of(result.photo), _after_layers(result, after), title=words)
         )
-    bars = tuple((row.title, float(row.fitting), BLUE) for row in result.stages)
+    bars = tuple(
+        (row.title.removesuffix(OF_CLASS), row.fitting, BLUE) for row in result.stages
+    )  # fmt: skip
     notes: tuple[str, ...] = ()
     if result.objects[0].origin == EXAMPLE:
         notes = (

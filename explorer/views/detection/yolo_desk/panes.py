@@ -42,7 +42,7 @@ MARGIN = 110.0
 LOGITS = 4.0
 """The numbers of v2 are shown from minus this to this."""
 
-ACROSS = 10
+ACROSS = 6
 REFINED = 2
 """So many of a cell's boxes of v2 are drawn beside their priors."""
 
