@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 GAP = 2.0
 """Between the drawings, in cells of the parts, the unit of the pane."""
-HEAD = 0.075
-"""Above each of them, for its name, in parts of the larger side of the pane."""
+HEAD = 0.16
+"""Above each of them, for its name and that of the parts, in parts of all their sides."""
 LEAST_HEAD = 2.0
 """In cells."""
 

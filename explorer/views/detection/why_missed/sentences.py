@@ -103,8 +103,13 @@ def cure(result: Result) -> str:
         return ""
     if not found.limits:
         if found.reason == "filter":
-            return "No single limit brings it back: another stage drops it then."
-        return "No limit brings it back: this is up to the network's weights."
+            return "No limit and no two together bring it back: another stage drops it then."
+        words = (
+            "No limit and no two together bring"
+            if found.reason == "class score"
+            else ("No limit brings")
+        )
+        return f"{words} it back: this is up to the network's weights."
     words = " and ".join(
         f"{TITLES[limit.key]} {value(limit, limit.needed)} instead of {value(limit, limit.now)}"
         for limit in found.limits

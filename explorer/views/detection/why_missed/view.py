@@ -281,5 +281,6 @@ VIEW = View(
     compute=compute,
     draw=draw,
     tasks=frozenset({"detection"}),
+    parts=("backbone",),  # as torchvision's detectors have it: their stages can be traced
     data=data,
 )
