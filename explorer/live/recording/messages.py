@@ -83,7 +83,7 @@ def unpacked(data: bytes) -> Any:
     for size in sizes:
         parts.append(view[at : at + size])
         at = _aligned(at + size)
-    return pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301 - our own, see above
+    return pickle.loads(parts[0], buffers=parts[1:])
 
 
 def weight(parts: Sequence[Any]) -> int:

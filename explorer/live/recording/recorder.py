@@ -287,7 +287,7 @@ def _begin() -> subprocess.Popen[bytes]:
         OSError: It cannot be started.
     """
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    begun = subprocess.Popen(  # noqa: S603 - ourselves
+    begun = subprocess.Popen(
         [sys.executable, "-P", "-c", f"from {process.__name__} import main; main()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

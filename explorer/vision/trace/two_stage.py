@@ -237,7 +237,7 @@ def filter_anchors(
         size: Height and width that boxes are clipped to.
     """
     best, first = [], 0
-    for level in objectness[None].split(counts, 1):
+    for level in torch.split(objectness[None], counts, dim=1):
         most = min(rpn.pre_nms_top_n(), level.shape[1])
         best.append(level.topk(most, dim=1)[1][0] + first)
         first += level.shape[1]

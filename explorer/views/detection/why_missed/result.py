@@ -150,7 +150,8 @@ def results_of(
     frame = trace.pyramid.frame
     box = torch.from_numpy(frame.boxes(np.array([wanted.box], np.float32))[0])
     module = scene.network.module
-    back, stages = frame.inverse(), ()
+    back = frame.inverse()
+    stages: tuple[StageRow, ...] = ()
     nothing = np.zeros((0, 4), np.float32)
     box = box.to(trace.pyramid.anchors)
     for missed in answers(module, trace, box, label, score=least, iou=iou):

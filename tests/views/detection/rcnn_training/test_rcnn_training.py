@@ -151,7 +151,7 @@ def test_steps_show_the_fit_on_its_way(scene: Scene) -> None:
     assert first.summary == "No region is scored yet."
     titles = [pane.title for pane in VIEW.draw(steps[-1].value, Params(truth=(CAT,))).panes]
     roles = steps[-1].value.samples.roles[HINGE]
-    assert titles[1] == f"Hinge loss: +1 -{(roles == -1).sum()}"
+    assert titles[1] == f"Hinge loss: 1 positive, {(roles == -1).sum()} negative"
     assert [title.partition(":")[0] for title in titles] == [
         "Log loss", "Hinge loss", "Least squares", "Softmax", "SVM", "Regressor",
     ]  # fmt: skip
