@@ -292,7 +292,7 @@ def _begin() -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": path},
-        start_new_session=True,  # Ctrl+C is the program's
+        process_group=0,  # Ctrl+C is the program's; Linux would give a session its own share
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
     assert begun.stdin is not None
