@@ -28,8 +28,11 @@ def interruptible(module: nn.Module, cancelled: Callable[[], bool]) -> Iterator[
 
     Only on the thread that entered: another thread using the module is not disturbed. One huge
     operation cannot be interrupted.
+
+    A copy of a sub-module that is made inside the `with` has copies of the hooks: they do nothing
+    once it is left.
     """
-    owner = threading.get_ident()
+    owner: int | None = threading.get_ident()
 
     def check(_module: nn.Module, _inputs: Any) -> None:
         if threading.get_ident() == owner and cancelled():
@@ -45,6 +48,7 @@ def interruptible(module: nn.Module, cancelled: Callable[[], bool]) -> Iterator[
         ]
         yield
     finally:
+        owner = None
         for handle in handles:
             handle.remove()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import namedtuple
 
@@ -106,6 +107,15 @@ def test_a_forward_is_interrupted_between_its_modules() -> None:
         net(torch.zeros(1))
     assert len(calls) == 5
     assert hook_count(net) == 0
+
+
+def test_a_copy_that_was_made_meanwhile_is_not_interrupted_later() -> None:
+    canceled: list[int] = []
+    net = nn.Sequential(nn.Identity())
+    with interruptible(net, lambda: bool(canceled)):
+        twin = copy.deepcopy(net)
+    canceled.append(1)
+    assert float(twin(torch.ones(1))) == 1.0
 
 
 def test_another_threads_forward_is_not_interrupted() -> None:

@@ -93,6 +93,8 @@ def differentiable(module: nn.Module, image: Tensor, frame: Frame = SAME_FRAME) 
 def again(module: nn.Module, trace: Trace) -> Trace:
     """The trace with the limits that the module has now; its backbone does not run again.
 
+    Masks and keypoints decide nothing and are not computed.
+
     Args:
         module: That of the trace, whose thresholds and numbers of boxes may have been changed.
         trace: Its own.
@@ -106,7 +108,7 @@ def again(module: nn.Module, trace: Trace) -> Trace:
     maps = OrderedDict(seen.features)
     image = seen.image[0, :, :height, :width]
     if isinstance(trace, TwoStage):
-        return two_stage_from(module, image, seen.frame, images, maps)
+        return two_stage_from(module, image, seen.frame, images, maps, branches=False)
     return one_stage_from(trace.kind, module, image, seen.frame, images, maps)
 
 

@@ -2,7 +2,8 @@
 
 The candidates that would have found the object are looked for among all anchors, not only among
 those that the filters let pass. Then one limit alone (a number of boxes, a threshold) is changed,
-just as much as it takes, and the stages run again from the backbone's maps on.
+just as much as it takes. Limits are tried on what the trace has computed (`replay`); with the one
+that is named the stages run again from the backbone's maps on, which is the proof.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torchvision.ops import box_iou
 
 from explorer.vision.trace import TwoStage, again
 from explorer.vision.trace.lineage import of_anchor
+from explorer.vision.trace.replay import Replay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from explorer.vision.trace import OneStage, Trace
     from explorer.vision.trace.lineage import Outcome
+    from explorer.vision.trace.replay import Detected
 
     Float32 = NDArray[np.float32]
 
@@ -94,10 +97,11 @@ class Missed:
         first: Whether it is a stage of the RPN.
         outcome: What that stage did with the candidate.
         limits: The number that has to be changed, or two that only help together; empty when
-            no filter is to blame.
+            no filter is to blame. While it is not `proved`, the limit that is tried first.
         after: The stages with the changed limits, in which the object is found, or None.
         detection: Row of `after`'s detections that is the object.
         others: Rows of its detections that are new besides.
+        proved: Whether the search for `limits` is over.
     """
 
     reason: Reason
@@ -111,9 +115,9 @@ class Missed:
     after: Trace | None = None
     detection: int | None = None
     others: tuple[int, ...] = ()
+    proved: bool = True
 
 
-@torch.no_grad()
 def why_missed(
     module: nn.Module,
     trace: Trace,
@@ -123,7 +127,22 @@ def why_missed(
     score: float,
     iou: float = 0.5,
 ) -> Missed:
-    """The answer for one object.
+    """The proved answer for one object; see `answers`."""
+    (*_, last) = answers(module, trace, box, label, score=score, iou=iou)
+    return last
+
+
+@torch.no_grad()
+def answers(
+    module: nn.Module,
+    trace: Trace,
+    box: Tensor,
+    label: int | None,
+    *,
+    score: float,
+    iou: float = 0.5,
+) -> Iterator[Missed]:
+    """What lost one object, at once; then, where a limit may have, which one, `proved`.
 
     Args:
         module: The detector of the trace; its limits are changed for a moment, one at a time.
@@ -133,22 +152,26 @@ def why_missed(
         score: Detections count from this score on.
         iou: From this IoU on a detection has found the object.
     """
-    fits, label = _candidates(module, trace, box, label, iou)
+    replay = Replay(module, trace)
+    fits, label = _candidates(replay, trace, box, label, iou)
     near = np.flatnonzero(fits.ious >= iou)
-    row = _found(trace, box, label, score, iou)
+    row = _found(detections_of(trace), box, label, score, iou)
     if row is not None:
         best = _best(fits, near) if len(near) else 0
-        return Missed("found", label, fits, best, detection=row)
+        yield Missed("found", label, fits, best, detection=row)
+        return
     if not len(near):
         best = int(fits.ious.argmax()) if len(fits.ious) else -1
-        return Missed("no anchor" if fits.best_anchor < NEAR else "no box", label, fits, best)
+        yield Missed("no anchor" if fits.best_anchor < NEAR else "no box", label, fits, best)
+        return
     good = near[fits.scores[near] >= score]
     if len(good):
-        answers = _dropped(trace, Missed("filter", label, fits, _best(fits, good)), good)
+        lost = _dropped(trace, Missed("filter", label, fits, _best(fits, good)), good)
     else:
-        answers = [Missed("class score", label, fits, _best(fits, near))]
-    search = _Search(module, trace, box, label, score, iou)
-    return search.solved(answers)
+        lost = [Missed("class score", label, fits, _best(fits, near))]
+    search = _Search(module, replay, trace, box, label, score, iou)
+    yield search.first(lost[0])
+    yield search.solved(lost)
 
 
 # -- candidates -----------------------------------------------------------------------------------
@@ -159,12 +182,12 @@ def _best(fits: Fits, rows: NDArray[np.intp]) -> int:
 
 
 def _candidates(
-    module: Any, trace: Trace, box: Tensor, label: int | None, iou: float
+    replay: Replay, trace: Trace, box: Tensor, label: int | None, iou: float
 ) -> tuple[Fits, int]:
     box = box.to(trace.pyramid.anchors)
     best_anchor = float(box_iou(box[None], trace.pyramid.anchors).max())
     if isinstance(trace, TwoStage):
-        return _of_two_stages(module, trace, box, label, iou, best_anchor)
+        return _of_two_stages(replay, trace, box, label, iou, best_anchor)
     return _of_one_stage(trace, box, label, iou, best_anchor)
 
 
@@ -182,22 +205,14 @@ def _of_one_stage(
 
 
 def _of_two_stages(
-    module: Any, trace: TwoStage, box: Tensor, label: int | None, iou: float, best_anchor: float
+    replay: Replay, trace: TwoStage, box: Tensor, label: int | None, iou: float, best_anchor: float
 ) -> tuple[Fits, int]:
     """Every anchor whose box of the first stage is near goes through the second one."""
     first = box_iou(box[None], trace.rpn.clipped)[0]
     most = min(MOST_NEAR, len(first))
     values, rows = first.topk(most)
     rows = rows[values >= NEAR]
-    heads, size = module.roi_heads, trace.pyramid.size
-    proposals = trace.rpn.clipped[rows]
-    pooled = heads.box_roi_pool(trace.pyramid.features, [proposals], [size])
-    logits, deltas = heads.box_predictor(heads.box_head(pooled))
-    chances = logits.softmax(-1)
-    decoded = heads.box_coder.decode(deltas, [proposals]).clamp(min=0)
-    decoded = decoded.reshape(len(rows), logits.shape[1], 4)  # without a row it is flat
-    limits = decoded.new_tensor([size[1], size[0]] * 2)
-    decoded = torch.minimum(decoded, limits)
+    chances, decoded = replay.refined(rows)
     by_class = box_iou(box[None], decoded.reshape(-1, 4)).reshape(chances.shape)
     label, rival = _label(chances, by_class, label, iou)
     return Fits(
@@ -255,11 +270,23 @@ class _Search:
     """Looks for the limit, and for the value that is just enough."""
 
     def __init__(
-        self, module: nn.Module, trace: Trace, box: Tensor, label: int, score: float, iou: float
+        self,
+        module: nn.Module,
+        replay: Replay,
+        trace: Trace,
+        box: Tensor,
+        label: int,
+        score: float,
+        iou: float,
     ) -> None:
-        self._module, self._trace = module, trace
+        self._module, self._replay, self._trace = module, replay, trace
         self._box, self._label, self._score, self._iou = box, label, score, iou
         self._now = limits_of(module) | {"score": score}
+
+    def first(self, answer: Missed) -> Missed:
+        """The answer with the limit that it is natural to try first."""
+        limits = next(self._own(answer), None) or next(iter(self._sets(answer)), ())
+        return replace(answer, limits=limits, proved=False)
 
     def solved(self, answers: list[Missed]) -> Missed:
         """The first of them whose own stage alone brings the object back, with the limit.
@@ -275,14 +302,15 @@ class _Search:
     def _first_of(self, answer: Missed, sets: Iterable[tuple[Limit, ...]]) -> Missed | None:
         """The answer with the first of the sets in which the object is found."""
         for loose in sets:
-            if self._run(loose) is None:
+            if not self._helps(loose):
                 continue
             limits = loose
             for number in range(len(loose)):
                 limits = self._enough(limits, number)
-            tried = self._run(limits)
-            assert tried is not None
-            after, row = tried
+            after = self._after(limits)
+            row = self._row(detections_of(after), limits)
+            if row is None:  # the second stage on other proposals rounds in another way
+                continue
             others = _new(self._trace, after, row, self._score, self._least(limits))
             return replace(answer, limits=limits, after=after, detection=row, others=others)
         return None
@@ -337,10 +365,10 @@ class _Search:
             middle = float(round(middle)) if whole else middle
             if middle in (good, bad):
                 break
-            if self._run(_with(loose, number, middle)) is None:
-                bad = middle
-            else:
+            if self._helps(_with(loose, number, middle)):
                 good = middle
+            else:
+                bad = middle
         return _with(loose, number, good)
 
     def _counts(self, key: str) -> bool:
@@ -351,14 +379,19 @@ class _Search:
     def _least(self, limits: tuple[Limit, ...]) -> float:
         return next((limit.needed for limit in limits if limit.key == "score"), self._score)
 
-    def _run(self, limits: tuple[Limit, ...]) -> tuple[Trace, int] | None:
-        """The stages with changed limits and the row of the object; None where it is not found."""
-        with ExitStack() as stack:
-            for limit in limits:
-                stack.enter_context(changed(self._module, limit))
-            after = again(self._module, self._trace)
-        row = _found(after, self._box, self._label, self._least(limits), self._iou)
-        return None if row is None else (after, row)
+    def _helps(self, limits: tuple[Limit, ...]) -> bool:
+        """Whether the object is found with changed limits."""
+        with _all_changed(self._module, limits):
+            found = self._replay.detections()
+        return self._row(found, limits) is not None
+
+    def _after(self, limits: tuple[Limit, ...]) -> Trace:
+        """The stages with changed limits."""
+        with _all_changed(self._module, limits):
+            return again(self._module, self._trace)
+
+    def _row(self, found: Detected, limits: tuple[Limit, ...]) -> int | None:
+        return _found(found, self._box, self._label, self._least(limits), self._iou)
 
 
 def _with(limits: tuple[Limit, ...], number: int, value: float) -> tuple[Limit, ...]:
@@ -379,15 +412,15 @@ def _new(trace: Trace, after: Trace, row: int, score: float, least: float) -> tu
     return tuple(found)
 
 
-def detections_of(trace: Trace) -> tuple[Tensor, Tensor, Tensor]:
-    """Boxes (M, 4) in pixels of the transformed image, scores (M,), labels (M,), best first."""
+def detections_of(trace: Trace) -> Detected:
+    """What comes out of the last filter."""
     nms = trace.filter.nms
     return nms.boxes[nms.top], nms.scores[nms.top], trace.detected[1]
 
 
-def _found(trace: Trace, box: Tensor, label: int, score: float, iou: float) -> int | None:
+def _found(found: Detected, box: Tensor, label: int, score: float, iou: float) -> int | None:
     """The detection of the class that has found the object, or None."""
-    boxes, scores, labels = detections_of(trace)
+    boxes, scores, labels = found
     if not len(boxes):
         return None
     right = (scores >= score) & (labels == label)
@@ -398,6 +431,14 @@ def _found(trace: Trace, box: Tensor, label: int, score: float, iou: float) -> i
 def limits_of(module: Any) -> dict[str, float]:
     """All limits that decide what passes, by key; those of the RPN begin with "rpn_"."""
     return {key: float(owner[name]) for key, (owner, name) in _places(module).items()}
+
+
+@contextmanager
+def _all_changed(module: Any, limits: tuple[Limit, ...]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for limit in limits:
+            stack.enter_context(changed(module, limit))
+        yield
 
 
 @contextmanager

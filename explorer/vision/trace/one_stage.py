@@ -106,28 +106,56 @@ def one_stage_from(
     per_cell = [len(logits) // sum(cells)] * len(cells)
     if kind == "ssd":
         per_cell = module.anchor_generator.num_anchors_per_location()
-    select = _of_each_class if kind == "ssd" else _of_each_level
     counts = [n * k for n, k in zip(cells, per_cell, strict=True)]
-    size = images.image_sizes[0]
+    filtered = filter_pairs(
+        kind, module, logits, deltas, centerness, anchors, counts, images.image_sizes[0]
+    )
+    nms = filtered.nms
+    found = {
+        "boxes": nms.boxes[nms.top], "scores": nms.scores[nms.top], "labels": nms.groups[nms.top]
+    }  # fmt: skip
+    original = [(int(image.shape[-2]), int(image.shape[-1]))]
+    return OneStage(
+        kind, pyramid_of(image, frame, images, features, per_cell, anchors), logits, deltas,
+        centerness, module.score_thresh, module.topk_candidates, module.box_coder,
+        filtered, module.transform.postprocess([found], images.image_sizes, original),
+    )  # fmt: skip
+
+
+def filter_pairs(
+    kind: Kind,
+    module: Any,
+    logits: Tensor,
+    deltas: Tensor,
+    centerness: Tensor | None,
+    anchors: Tensor,
+    counts: list[int],
+    size: tuple[int, int],
+) -> Filter:
+    """What passes with the limits that the module has now.
+
+    Args:
+        kind: Which formulas hold.
+        module: The detector, for its limits and its box coder alone.
+        logits: (N, K).
+        deltas: (N, 4).
+        centerness: (N,) logits of FCOS, else None.
+        anchors: (N, 4), level after level.
+        counts: Anchors of each level.
+        size: Height and width that boxes are clipped to.
+    """
+    select = _of_each_class if kind == "ssd" else _of_each_level
     sure, top_k, boxes, scores = select(
         kind, module, logits, deltas, centerness, anchors, counts, size
     )
     labels = top_k % logits.shape[-1]
     kept = batched_nms(boxes, scores, labels, module.nms_thresh)
     nms = Nms(top_k, boxes, scores, labels, module.nms_thresh, kept, module.detections_per_img)
-    top = nms.top
-    found = {"boxes": boxes[top], "scores": scores[top], "labels": labels[top]}
-    original = [(int(image.shape[-2]), int(image.shape[-1]))]
     stages = (
         Stage("min_score", sure), Stage("top_k", top_k), Stage("nms", top_k[kept]),
-        Stage("top_n", top_k[top]),
+        Stage("top_n", top_k[nms.top]),
     )  # fmt: skip
-    return OneStage(
-        kind, pyramid_of(image, frame, images, features, per_cell, anchors), logits, deltas,
-        centerness, module.score_thresh, module.topk_candidates, module.box_coder,
-        Filter(logits.numel(), stages, nms),
-        module.transform.postprocess([found], images.image_sizes, original),
-    )  # fmt: skip
+    return Filter(logits.numel(), stages, nms)
 
 
 def _scores(kind: Kind, logits: Tensor, centerness: Tensor | None) -> Tensor:

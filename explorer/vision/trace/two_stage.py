@@ -186,11 +186,20 @@ def trace_two_stage(module: GeneralizedRCNN, image: Tensor, frame: Frame) -> Two
 
 
 def two_stage_from(
-    module: Any, image: Tensor, frame: Frame, images: ImageList, features: OrderedDict[str, Tensor]
+    module: Any,
+    image: Tensor,
+    frame: Frame,
+    images: ImageList,
+    features: OrderedDict[str, Tensor],
+    *,
+    branches: bool = True,
 ) -> TwoStage:
-    """The same from the backbone's maps on; see `explorer.vision.trace.again`."""
+    """The same from the backbone's maps on; see `explorer.vision.trace.again`.
+
+    Without `branches` there are no masks and keypoints.
+    """
     pyramid, rpn = _proposed(module.rpn, image, frame, images, features)
-    roi, found = _detected(module.roi_heads, features, rpn.proposals, images)
+    roi, found = _detected(module.roi_heads, features, rpn.proposals, images, branches)
     original = [(int(image.shape[-2]), int(image.shape[-1]))]
     output = module.transform.postprocess([found], images.image_sizes, original)
     return TwoStage(pyramid, rpn, roi, output)
@@ -206,17 +215,36 @@ def _proposed(
     counts = [level[0].numel() for level in logits]
     flat_logits, flat_deltas = concat_box_prediction_layers(logits, deltas)
     decoded = rpn.box_coder.decode(flat_deltas, [anchors]).view(-1, 4)
-    objectness = flat_logits.reshape(1, -1)
+    objectness, size = flat_logits.flatten(), images.image_sizes[0]
+    filtered = filter_anchors(rpn, objectness, decoded, counts, size)
+    pyramid = pyramid_of(image, frame, images, features, per_cell, anchors)
+    return pyramid, Rpn(
+        objectness, flat_deltas, decoded, size, rpn.min_size, rpn.score_thresh, rpn.pre_nms_top_n(),
+        filtered,
+    )  # fmt: skip
 
+
+def filter_anchors(
+    rpn: Any, objectness: Tensor, decoded: Tensor, counts: list[int], size: tuple[int, int]
+) -> Filter:
+    """What passes the RPN with the limits that it has now.
+
+    Args:
+        rpn: torchvision's region proposal network, for its limits alone.
+        objectness: (N,) logits of the anchors, level after level.
+        decoded: (N, 4), the anchors moved by their deltas.
+        counts: Anchors of each level.
+        size: Height and width that boxes are clipped to.
+    """
     best, first = [], 0
-    for level in objectness.split(counts, 1):
+    for level in torch.split(objectness[None], counts, dim=1):
         most = min(rpn.pre_nms_top_n(), level.shape[1])
         best.append(level.topk(most, dim=1)[1][0] + first)
         first += level.shape[1]
     top_k = torch.cat(best)
     groups = torch.cat([torch.full_like(ids, number) for number, ids in enumerate(best)])
-    boxes = clip_boxes_to_image(decoded[top_k], images.image_sizes[0])
-    scores = torch.sigmoid(objectness[0, top_k])
+    boxes = clip_boxes_to_image(decoded[top_k], size)
+    scores = torch.sigmoid(objectness[top_k])
 
     keep = remove_small_boxes(boxes, rpn.min_size)
     boxes, scores, groups, large = boxes[keep], scores[keep], groups[keep], top_k[keep]
@@ -228,11 +256,7 @@ def _proposed(
         Stage("top_k", top_k), Stage("large", large), Stage("min_score", sure),
         Stage("nms", sure[kept]), Stage("top_n", sure[nms.top]),
     )  # fmt: skip
-    pyramid = pyramid_of(image, frame, images, features, per_cell, anchors)
-    return pyramid, Rpn(
-        objectness[0], flat_deltas, decoded, images.image_sizes[0], rpn.min_size, rpn.score_thresh,
-        rpn.pre_nms_top_n(), Filter(len(anchors), stages, nms),
-    )  # fmt: skip
+    return Filter(len(decoded), stages, nms)
 
 
 SMALLEST = 1e-2
@@ -240,7 +264,11 @@ SMALLEST = 1e-2
 
 
 def _detected(
-    heads: Any, features: OrderedDict[str, Tensor], proposals: Tensor, images: ImageList
+    heads: Any,
+    features: OrderedDict[str, Tensor],
+    proposals: Tensor,
+    images: ImageList,
+    branches: bool,
 ) -> tuple[RoiStage, dict[str, Tensor]]:
     sizes = images.image_sizes
     pooled = heads.box_roi_pool(features, [proposals], sizes)
@@ -252,30 +280,18 @@ def _detected(
     decoded = heads.box_coder.decode(deltas, [proposals])
     probabilities = F.softmax(logits, -1)
     clipped = clip_boxes_to_image(decoded, sizes[0])
-
-    classes = logits.shape[-1]
-    boxes, scores = clipped[:, 1:].reshape(-1, 4), probabilities[:, 1:].reshape(-1)
-    rows = torch.where(scores > heads.score_thresh)[0]
-    ids = rows // (classes - 1) * classes + rows % (classes - 1) + 1
-    boxes, scores = boxes[rows], scores[rows]
-    keep = remove_small_boxes(boxes, min_size=SMALLEST)
-    boxes, scores, large = boxes[keep], scores[keep], ids[keep]
-    labels = large % classes
-    kept = batched_nms(boxes, scores, labels, heads.nms_thresh)
-    nms = Nms(large, boxes, scores, labels, heads.nms_thresh, kept, heads.detections_per_img)
-    top = nms.top
-    stages = (
-        Stage("min_score", ids), Stage("large", large), Stage("nms", large[kept]),
-        Stage("top_n", large[top]),
-    )  # fmt: skip
-    found = {"boxes": boxes[top], "labels": labels[top], "scores": scores[top]}
+    filtered = filter_pairs(heads, probabilities, clipped)
+    nms = filtered.nms
+    found = {
+        "boxes": nms.boxes[nms.top], "labels": nms.groups[nms.top], "scores": nms.scores[nms.top]
+    }  # fmt: skip
 
     masks = keypoints = None
-    if heads.has_mask():
+    if branches and heads.has_mask():
         crops = heads.mask_roi_pool(features, [found["boxes"]], sizes)
         masks = heads.mask_predictor(heads.mask_head(crops))
         (found["masks"],) = maskrcnn_inference(masks, [found["labels"]])
-    if heads.has_keypoint():
+    if branches and heads.has_keypoint():
         crops = heads.keypoint_roi_pool(features, [found["boxes"]], sizes)
         keypoints = heads.keypoint_predictor(heads.keypoint_head(crops))
         (joints,), (sureness,) = keypointrcnn_inference(keypoints, [found["boxes"]])
@@ -284,6 +300,31 @@ def _detected(
         heads.box_roi_pool, proposals, pooled, vectors, logits,
         deltas.reshape(len(proposals), -1, 4), decoded, clipped, probabilities,
         heads.box_coder.weights, heads.score_thresh, SMALLEST,
-        Filter(logits.numel(), stages, nms), masks, keypoints,
+        filtered, masks, keypoints,
     )  # fmt: skip
     return roi, found
+
+
+def filter_pairs(heads: Any, probabilities: Tensor, boxes: Tensor) -> Filter:
+    """What passes the second stage with the limits that it has now.
+
+    Args:
+        heads: torchvision's RoI heads, for their limits alone.
+        probabilities: (P, K), class 0 is the background.
+        boxes: (P, K, 4), clipped.
+    """
+    classes = probabilities.shape[-1]
+    flat, scores = boxes[:, 1:].reshape(-1, 4), probabilities[:, 1:].reshape(-1)
+    rows = torch.where(scores > heads.score_thresh)[0]
+    ids = rows // (classes - 1) * classes + rows % (classes - 1) + 1
+    flat, scores = flat[rows], scores[rows]
+    keep = remove_small_boxes(flat, min_size=SMALLEST)
+    flat, scores, large = flat[keep], scores[keep], ids[keep]
+    labels = large % classes
+    kept = batched_nms(flat, scores, labels, heads.nms_thresh)
+    nms = Nms(large, flat, scores, labels, heads.nms_thresh, kept, heads.detections_per_img)
+    stages = (
+        Stage("min_score", ids), Stage("large", large), Stage("nms", large[kept]),
+        Stage("top_n", large[nms.top]),
+    )  # fmt: skip
+    return Filter(probabilities.numel(), stages, nms)

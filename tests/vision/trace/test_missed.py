@@ -21,11 +21,13 @@ from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.trace import again, traced
 from explorer.vision.trace.missed import (
     Limit,
+    answers,
     changed,
     detections_of,
     limits_of,
     why_missed,
 )
+from explorer.vision.trace.replay import Replay
 from tests.data import shared_data
 from tests.steps import finish
 from tests.toys import few_proposals, toy_image, toy_network
@@ -45,12 +47,54 @@ def asked(module: nn.Module, image: Tensor, box: Tensor, label: int, score: floa
     return why_missed(module, traced(module, image), box, label, score=score, iou=iou)
 
 
+TIGHT = {"top_n": 3, "nms": 0.3, "pre_nms": 20, "rpn_pre_nms": 30, "rpn_top_n": 12, "rpn_nms": 0.5}
+
+
 @pytest.mark.parametrize("name", DETECTORS)
-def test_again_is_the_network_s_own_answer(name: str) -> None:
+def test_again_and_a_replay_are_the_network_s_own_answer(name: str) -> None:
+    """As it is, and with each limit changed; the second stage on other boxes rounds otherwise."""
     module = network(name).module
     trace = traced(module, torch.rand(3, 60, 80, generator=torch.Generator().manual_seed(1)))
-    for one, other in zip(detections_of(trace), detections_of(again(module, trace)), strict=True):
-        assert torch.equal(one, other)
+    replay, own = Replay(module, trace), limits_of(module)
+    for found in (again(module, trace), replay):
+        theirs = found.detections() if isinstance(found, Replay) else detections_of(found)
+        for one, other in zip(detections_of(trace), theirs, strict=True):
+            assert torch.equal(one, other)
+    for key in TIGHT.keys() & own:
+        with changed(module, Limit(key, own[key], TIGHT[key])):
+            ours, theirs = replay.detections(), detections_of(again(module, trace))
+        assert torch.equal(ours[2], theirs[2]), key
+        for one, other in zip(ours[:2], theirs[:2], strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_a_replay_runs_the_second_stage_on_new_anchors_alone() -> None:
+    module, image = toy()
+    trace: Any = traced(module, image)
+    sizes: list[int] = []
+    module.roi_heads.box_head.register_forward_hook(lambda _m, _i, out: sizes.append(len(out)))
+    replay = Replay(module, trace)
+    known = trace.rpn.proposal_anchors[:4]
+    (new,) = np.setdiff1d(np.arange(60), trace.rpn.proposal_anchors.numpy())[:1].tolist()
+    probabilities, boxes = replay.refined(torch.tensor([*known.tolist(), new]))
+    assert torch.equal(probabilities[:4], trace.roi.probabilities[:4])
+    assert torch.equal(boxes[:4], trace.roi.boxes[:4])
+    again_probabilities, _ = replay.refined(torch.tensor([new]))
+    assert torch.equal(again_probabilities[0], probabilities[4])
+    assert sizes == [1]
+
+
+def test_the_stage_is_known_before_the_limit() -> None:
+    module, image = toy()
+    trace = traced(module, image)
+    boxes, scores, labels = detections_of(trace)
+    least = float(scores[0]) + 0.05
+    first, last = answers(module, trace, boxes[0], int(labels[0]), score=least, iou=0.95)
+    assert (first.reason, first.best) == (last.reason, last.best)
+    assert (first.proved, first.after) == (False, None)
+    assert [limit.key for limit in first.limits] == ["score"]
+    assert last.proved
+    assert last.after is not None
 
 
 def test_what_is_detected_was_found() -> None:

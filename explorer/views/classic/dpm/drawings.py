@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 GAP = 2.0
 """Between the drawings, in cells of the parts, the unit of the pane."""
-HEAD = 2.0
-"""Above them, for their names."""
+HEAD = 0.16
+"""Above each of them, for its name and that of the parts, in parts of all their sides."""
+LEAST_HEAD = 2.0
+"""In cells."""
 
 
 def directions(values: Float32) -> Float32:
@@ -31,55 +33,62 @@ def directions(values: Float32) -> Float32:
 
 
 def pane(picked: Chosen, filters: Filters) -> Pane:
-    """Root filter, part filters at their anchors, and their costs, side by side."""
+    """Root filter, part filters at their anchors, and their costs; wide ones below each other."""
     component = picked.component
     rows, columns = component.root.shape[:2]
     width, height = 2.0 * columns, 2.0 * rows
+    count = len(component.parts)
+    drawings = 3 if count else 1
+    wide = width > height
+    head = max(LEAST_HEAD, HEAD * (drawings * height if wide else drawings * width))
+    step = (0.0, height + head + GAP) if wide else (width + GAP, 0.0)
+    corners = [(number * step[0], head + number * step[1]) for number in range(drawings)]
     angles = bin_angles(SECTORS, centered=False)
     layers: list[Layer] = [
         glyph_heat(
-            directions(component.root), angles, (0.0, HEAD, width, HEAD + height),
+            directions(component.root), angles, (0.0, head, width, head + height),
             unit="weight", name="root filter",
         ),
-        _name("root filter", width / 2),
     ]  # fmt: skip
-    count = len(component.parts)
-    total = width
     if count:
-        total = 3 * width + 2 * GAP
-        left, right = width + GAP, 2 * (width + GAP)
+        (left, upper), (right, lower) = corners[1:]
         high = max(glyph_scale(directions(part.filter)) for part in component.parts)
         costs = [cost_map(part.filter.shape[:2], part.cost) for part in component.parts]
         most = max(float(values.max()) for values in costs) or 1.0
         boxes = []
         for part, cost in zip(component.parts, costs, strict=True):
-            y, x = HEAD + part.anchor[1], float(part.anchor[0])
+            x, y = float(part.anchor[0]), float(part.anchor[1])
             h, w = part.filter.shape[:2]
+            first = (left + x, upper + y, left + x + w, upper + y + h)
+            second = (right + x, lower + y, right + x + w, lower + y + h)
             layers += [
                 glyph_heat(
-                    directions(part.filter), angles, (left + x, y, left + x + w, y + h), high=high,
-                    unit="weight", name="part filter",
+                    directions(part.filter), angles, first, high=high, unit="weight",
+                    name="part filter",
                 ),
                 Heat(
-                    cost, 0.0, most, "gray", extent=(right + x, y, right + x + w, y + h),
-                    smooth=True, unit="cost", name="cost",
+                    cost, 0.0, most, "gray", extent=second, smooth=True, unit="cost", name="cost",
                 ),
             ]  # fmt: skip
             boxes.append((x, y, x + w, y + h))
-        corners = np.array(boxes, np.float32)
-        for at in (left, right):
-            moved = corners + np.array([at, 0, at, 0], np.float32)
+        for corner in corners[1:]:
+            moved = np.array(boxes, np.float32) + np.array(corner * 2, np.float32)
             numbers = tuple(str(number + 1) for number in range(count))
             layers.append(
                 Boxes(moved, part_colors(count), numbers, width=1.5, selectable=False, name="parts")
             )
-        layers += [_name("parts", left + width / 2), _name("costs", right + width / 2)]
+    titles = ("root filter", "parts", "costs")[:drawings]
+    layers += [
+        _name(title, (x + width / 2, y - head))
+        for title, (x, y) in zip(titles, corners, strict=True)
+    ]
     name = filters.classes[picked.index]
     own = [number for number, other in enumerate(filters.classes) if other == name]
     title = f"Filters: {name}"
     if len(own) > 1:
         title += f", {own.index(picked.index) + 1} of {len(own)}"
-    return Pane("filters", (total, HEAD + height), tuple(layers), title=title, frame="filters")
+    size = (corners[-1][0] + width, corners[-1][1] + height)
+    return Pane("filters", size, tuple(layers), title=title, frame="filters")
 
 
 def cost_map(size: tuple[int, ...], cost: tuple[float, float, float, float]) -> Float32:
@@ -90,5 +99,5 @@ def cost_map(size: tuple[int, ...], cost: tuple[float, float, float, float]) -> 
     return values.clip(0).astype(np.float32)
 
 
-def _name(words: str, x: float) -> Text:
-    return Text(words, (x, 0.0), size=9.0, anchor=(0.5, 0.0), name="name")
+def _name(words: str, place: tuple[float, float]) -> Text:
+    return Text(words, place, size=9.0, anchor=(0.5, 0.0), name="name")

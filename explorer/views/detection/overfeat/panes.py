@@ -30,10 +30,10 @@ WIDE = 14
 """Columns of cells that have room for numbers."""
 LABELED = 3
 """Merged boxes with words, the highest-scoring ones."""
-TILE, GAP, WORDS, COLUMNS = 200.0, 16.0, 52.0, 3
+TILE, GAP, WORDS, COLUMNS = 200.0, 16.0, 64.0, 4
 """Of the drawing of stages, in units of its pane; the words stand above each tile."""
 SCORES = "scores"
-LETTERS = 20.0
+LETTERS = 25.0
 GROUND = (30, 32, 38)
 """Under the words: that of the pane."""
 FEW = 24

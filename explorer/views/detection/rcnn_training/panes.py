@@ -95,10 +95,10 @@ ROLE_NAMES = {POSITIVE_ROLE: "positive", NEGATIVE_ROLE: "negative", IGNORED_ROLE
 
 
 def _role_title(samples: Samples, objective: str) -> str:
-    """Short, since six panes stand beside each other: "Hinge loss: +1 -152"."""
+    """Short, since six panes stand beside each other: "Hinge loss: 1 positive, 152 negative"."""
     counts = {role: len(samples.rows(objective, role)) for role in ROLE_NAMES}
-    words = f"{TITLES[objective]}: +{counts[POSITIVE_ROLE]}"
-    return words if objective == SQUARES else f"{words} -{counts[NEGATIVE_ROLE]}"
+    words = f"{TITLES[objective]}: {counts[POSITIVE_ROLE]} positive"
+    return words if objective == SQUARES else f"{words}, {counts[NEGATIVE_ROLE]} negative"
 
 
 def fit_panes(result: Result, top: int) -> list[Pane]:

@@ -222,7 +222,7 @@ def draw(result: Result, params: Params) -> Board:
     samples, fit, disk = result.samples, result.fit, result.disk
     shown = panes.region_panes(result, params.truth)
     if samples is None or fit is None or disk is None:
-        return Board(tuple(shown), summary=f"No region is judged yet.{passed_words(params.truth)}")
+        return Board(tuple(shown), summary=f"No region is scored yet.{passed_words(params.truth)}")
     tuning = tables.tuning_table(result.card, samples.name)
     return Board(
         panes=(*shown, *panes.fit_panes(result, params.top)),

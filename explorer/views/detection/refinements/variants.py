@@ -131,7 +131,7 @@ def _made(scene: Scene, wish: Wish, on: Sequence[str]) -> Variant:
     rounds = wish.rounds if AGAIN in on else 0
     if rounds and not two_stage(scene.network):
         raise ExplorerError(
-            f"{scene.network.info.title} has one stage: no head takes a box that is regressed."
+            f"{scene.network.info.title} has no second stage that could refine its boxes again."
         )
     own = _pass(scene, 1.0, flip=False)
     parts: list[Detections] = []

@@ -231,7 +231,7 @@ def _summary(found: Compared, name: str) -> str:
 
 
 def _notes(result: Result, params: Params, name: str) -> tuple[str, ...]:
-    notes = [f"{refinement}: {why}" for refinement, why in result.missing.items()]
+    notes = [f"{name[:1].upper()}{name[1:]}: {why}" for name, why in result.missing.items()]
     if params.shown not in (name, TOGETHER) and params.shown not in result.missing:
         notes.append(f"{params.shown} is switched off or has not run yet.")
     notes += [] if result.nms is None or params.nms in (None, result.nms) else [

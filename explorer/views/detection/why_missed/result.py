@@ -14,9 +14,11 @@ from explorer.views.shared.anchors import numbers, plain
 from explorer.views.shared.common import class_name, photo_of
 from explorer.vision.detection.boxes import iou_matrix
 from explorer.vision.trace import TwoStage
-from explorer.vision.trace.missed import detections_of, limits_of, why_missed
+from explorer.vision.trace.missed import answers, detections_of, limits_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from explorer.core.layers import Float32, Picture
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from explorer.vision.trace.missed import Missed
 
 DRAWN, TRUTH, EXAMPLE = "drawn", "missed", "example"
+OF_CLASS = " (of the class)"
+"""Ends the titles of stages that are counted for the object's class alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +128,10 @@ def example_of(
     return Object((x0, y0, x1, y1), class_name(classes, int(found.labels[row])), EXAMPLE)
 
 
-def result_of(
+def results_of(
     scene: Scene, objects: tuple[Object, ...], chosen: int, least: float, iou: float
-) -> Result:
-    """The answer about one of some objects.
+) -> Iterator[Result]:
+    """The answer about one of some objects: the stage, then the limit that brings it back.
 
     Raises:
         ExplorerError: The object has a class that the network does not have.
@@ -146,19 +150,21 @@ def result_of(
     frame = trace.pyramid.frame
     box = torch.from_numpy(frame.boxes(np.array([wanted.box], np.float32))[0])
     module = scene.network.module
-    missed = why_missed(module, trace, box.to(trace.pyramid.anchors), label, score=least, iou=iou)
     back = frame.inverse()
-    outcome = missed.outcome
+    stages: tuple[StageRow, ...] = ()
     nothing = np.zeros((0, 4), np.float32)
-    return Result(
-        photo_of(scene), classes, objects, chosen, replace(missed, after=None), found_of(trace),
-        None if missed.after is None else found_of(missed.after),
-        nothing if missed.best < 0 else _moved(missed.fits.boxes[missed.best], back),
-        nothing if outcome is None or outcome.suppressor is None
-        else _moved(outcome.suppressor, back),
-        _stages(trace, box.numpy(), missed.label, iou), limits_of(module) | {"score": least}, least,
-        iou,
-    )  # fmt: skip
+    box = box.to(trace.pyramid.anchors)
+    for missed in answers(module, trace, box, label, score=least, iou=iou):
+        outcome = missed.outcome
+        stages = stages or _stages(trace, plain(box), missed.label, iou)
+        yield Result(
+            photo_of(scene), classes, objects, chosen, replace(missed, after=None),
+            found_of(trace), None if missed.after is None else found_of(missed.after),
+            nothing if missed.best < 0 else _moved(missed.fits.boxes[missed.best], back),
+            nothing if outcome is None or outcome.suppressor is None
+            else _moved(outcome.suppressor, back),
+            stages, limits_of(module) | {"score": least}, least, iou,
+        )  # fmt: skip
 
 
 def _moved(box: Float32, back: Frame) -> Float32:
@@ -182,23 +188,21 @@ def _stages(trace: Trace, box: Float32, label: int, iou: float) -> tuple[StageRo
             for stage in trace.rpn.filter.stages
             for ids in (numbers(stage.ids),)
         ]
-        every, chances = plain(trace.roi.boxes), plain(trace.roi.probabilities)
-        rows.append(
-            _row("refined by the second stage", every[:, label], chances[:, label], box, iou)
+        boxes = plain(trace.roi.boxes[:, label])
+        scores = plain(trace.roi.probabilities[:, label])
+        title, filtered, classes = (
+            "refined by the second stage",
+            trace.roi.filter,
+            trace.roi.classes,
         )
-        every, chances = every.reshape(-1, 4), chances.reshape(-1)
-        classes, filtered = trace.roi.classes, trace.roi.filter
     else:
-        boxes, scores = plain(trace.boxes), plain(trace.scores)
-        rows.append(_row("all anchors, refined", boxes, scores[:, label], box, iou))
-        classes, filtered = trace.classes, trace.filter
-        every, chances = np.repeat(boxes, classes, axis=0), scores.reshape(-1)
+        boxes, scores = plain(trace.boxes), plain(trace.scores[:, label])
+        title, filtered, classes = "all anchors, refined", trace.filter, trace.classes
+    rows.append(_row(title, boxes, scores, box, iou))
     for stage in filtered.stages:
         ids = numbers(stage.ids)
-        own = ids[ids % classes == label]
-        rows.append(
-            _row(f"{_WORDS[stage.name]} (of the class)", every[own], chances[own], box, iou)
-        )
+        own = ids[ids % classes == label] // classes
+        rows.append(_row(f"{_WORDS[stage.name]}{OF_CLASS}", boxes[own], scores[own], box, iou))
     return tuple(rows)
 
 

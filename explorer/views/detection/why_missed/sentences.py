@@ -51,7 +51,8 @@ def reason(result: Result) -> str:
         )
     score = float(fits.scores[found.best])
     if found.reason == "class score":
-        words = f"A box fits, but its score of {name} is {shown(score)}, below {result.least:.2f}."
+        below, least = apart(score, result.least)
+        words = f"A box fits, but its score of {name} is {below}, below {least}."
         rival, other = fits.rival
         if rival != found.label and other > score:
             words += f" The network predicts {class_name(result.classes, rival)} ({shown(other)})."
@@ -82,6 +83,14 @@ def _filtered(result: Result, score: float, name: str) -> str:
     return f"A box with {name} {score:.2f} fits and passes all stages."
 
 
+def apart(score: float, least: float) -> tuple[str, str]:
+    """Both with as many digits as it takes to tell them apart."""
+    digits = 2
+    while digits < 6 and f"{score:.{digits}f}" == f"{least:.{digits}f}":
+        digits += 1
+    return (shown(score) if digits == 2 else f"{score:.{digits}f}"), f"{least:.{digits}f}"
+
+
 def shown(score: float) -> str:
     """A score with as many digits as it takes."""
     return f"{score:.2f}" if score >= 0.01 else f"{score:.1g}"
@@ -94,12 +103,19 @@ def cure(result: Result) -> str:
         return ""
     if not found.limits:
         if found.reason == "filter":
-            return "No single limit brings it back: another stage drops it then."
-        return "No limit brings it back: this is up to the network's weights."
+            return "No limit and no two together bring it back: another stage drops it then."
+        words = (
+            "No limit and no two together bring"
+            if found.reason == "class score"
+            else ("No limit brings")
+        )
+        return f"{words} it back: this is up to the network's weights."
     words = " and ".join(
         f"{TITLES[limit.key]} {value(limit, limit.needed)} instead of {value(limit, limit.now)}"
         for limit in found.limits
     )
+    if not found.proved:
+        return f"Trying {words}…"
     words = f"With {words} it is found"
     if found.detection is not None and result.after is not None:
         words += f" ({result.after.scores[found.detection]:.2f})"
@@ -132,7 +148,8 @@ def stages_table(result: Result) -> Table:
 
 def limits_table(result: Result) -> Table:
     """All limits of the network with the values of now and those that are needed."""
-    needed = {limit.key: limit for limit in result.missed.limits}
+    limits = result.missed.limits if result.missed.proved else ()
+    needed = {limit.key: limit for limit in limits}
     rows = []
     for key, now in result.limits.items():
         limit = needed.get(key)

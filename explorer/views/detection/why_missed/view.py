@@ -16,11 +16,12 @@ from explorer.engine.view import Group, View
 from explorer.views.detection.why_missed.result import (
     DRAWN,
     EXAMPLE,
+    OF_CLASS,
     TRUTH,
     Object,
     example_of,
     found_of,
-    result_of,
+    results_of,
 )
 from explorer.views.detection.why_missed.sentences import (
     cure,
@@ -62,10 +63,10 @@ that fit the object, also those that were dropped on the way, and names the stag
 - **NMS** of the last stage: a higher-scoring box of the same class suppresses it,
 - too many **detections** score higher.
 
-**Proof.** The limit of that stage alone (a threshold, a number of boxes) is changed just as much as
-it takes, and the stages run again. The right pane shows the result: the object in green, and in
-blue what comes with it. Where two limits must change, both are named. Where none helps, the weights
-are to blame.
+**Proof.** The stage is named at once. Then its limit alone (a threshold, a number of boxes) is
+changed just as much as it takes, and the stages run again. The right pane shows the result: the
+object in green, and in blue what comes with it. Where two limits must change, both are named. Where
+none helps, the weights are to blame.
 
 **Which object.** Drag a box around it and choose its class; or open ground truth, and every missed
 object is listed: click one. Without either, the view begins with the highest-scoring detection
@@ -121,7 +122,9 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     objects = _objects(scene, params, least)
     chosen = params.selected or 0
     chosen = chosen if params.box is None and chosen < len(objects) else 0
-    yield Step(result_of(scene, objects, chosen, least, params.iou))
+    for result in results_of(scene, objects, chosen, least, params.iou):
+        proved = result.missed.proved
+        yield Step(result, 2 if proved else 1, 2, "" if proved else "tries limits")
 
 
 def _objects(scene: Scene, params: Params, least: float) -> tuple[Object, ...]:
@@ -145,12 +148,17 @@ def _objects(scene: Scene, params: Params, least: float) -> tuple[Object, ...]:
 def draw(result: Result, params: Params) -> Board:
     now = Pane("image", size_of(result.photo), _now_layers(result, params), title=_title(result))
     panes = [now]
-    if result.after is not None:
+    after = result.after if result.missed.proved else result.now
+    if after is not None:
         words = f"With the limit changed: {1 + len(result.missed.others)} more"
+        if not result.missed.proved:
+            words = "With the limit changed: not computed yet"
         panes.append(
-            Pane("after", size_of(result.photo), _after_layers(result, result.after), title=words)
+            Pane("after", size_of(result.photo), _after_layers(result, after), title=words)
         )
-    bars = tuple((row.title, float(row.fitting), BLUE) for row in result.stages)
+    bars = tuple(
+        (row.title.removesuffix(OF_CLASS), row.fitting, BLUE) for row in result.stages
+    )  # fmt: skip
     notes: tuple[str, ...] = ()
     if result.objects[0].origin == EXAMPLE:
         notes = (
@@ -170,9 +178,9 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     """The answer.
 
     Keys: `object` (4,) xyxy in the photo's pixels, `class`, `reason` ("class score", "filter", …),
-    `stage` of the filter, `in_rpn`, `limits` with the values of now and those that are needed,
-    `candidate` (n, 4) the box that the answer is about, `score` its class score, `answer` the
-    sentence.
+    `stage` of the filter, `in_rpn`, `limits` with the values of now and those that are needed
+    (`proved`, or the first to be tried), `candidate` (n, 4) the box that the answer is about,
+    `score` its class score, `answer` the sentence.
     """
     found = result.missed
     return {
@@ -185,6 +193,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
             {"limit": limit.key, "now": limit.now, "needed": limit.needed}
             for limit in found.limits
         ],
+        "proved": found.proved,
         "candidate": result.candidate,
         "score": float(found.fits.scores[found.best]) if found.best >= 0 else 0.0,
         "answer": f"{reason(result)} {cure(result)}".rstrip(),
@@ -236,9 +245,8 @@ def _now_layers(result: Result, params: Params) -> tuple[Layer, ...]:
 
 def _after_layers(result: Result, after: Found) -> tuple[Layer, ...]:
     """The detections with the limit changed: the object green, new ones blue, the others gray."""
-    least = next(
-        (limit.needed for limit in result.missed.limits if limit.key == "score"), result.least
-    )
+    changed = result.missed.limits if result.missed.proved else ()
+    least = next((limit.needed for limit in changed if limit.key == "score"), result.least)
     rows = np.flatnonzero(after.scores >= least)
     tints = same(GRAY, len(rows))
     tints[np.isin(rows, result.missed.others)] = BLUE
@@ -273,5 +281,6 @@ VIEW = View(
     compute=compute,
     draw=draw,
     tasks=frozenset({"detection"}),
+    parts=("backbone",),  # as torchvision's detectors have it: their stages can be traced
     data=data,
 )

@@ -10,6 +10,7 @@ import numpy as np
 
 from explorer.core.layers import Boxes, Heat, Lines, Masks, Pane, Text, class_colors, colors_apart
 from explorer.core.layers import Grid as GridLines
+from explorer.render.numbers import fixed
 from explorer.views.detection.yolo_desk.cells import channel_names
 from explorer.views.shared.anchors import GRAY, ORANGE, WHITE, same, truth_layer
 from explorer.views.shared.common import class_name, color, score_threshold, size_of
@@ -42,7 +43,7 @@ MARGIN = 110.0
 LOGITS = 4.0
 """The numbers of v2 are shown from minus this to this."""
 
-ACROSS = 10
+ACROSS = 6
 REFINED = 2
 """So many of a cell's boxes of v2 are drawn beside their priors."""
 
@@ -94,7 +95,7 @@ class Shown:
             confidence = float(grid.confidence[place].max())
             return (
                 f"row {place[0]}, column {place[1]}: {self.name(best)} "
-                f"{grid.classes[place][best]:.2f}, highest confidence {confidence:.2f}"
+                f"{grid.classes[place][best]:.2f}, highest confidence {fixed(confidence, 2)}"
             )
 
         return words

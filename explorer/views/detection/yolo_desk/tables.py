@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Table, class_colors
+from explorer.render.numbers import fixed
 from explorer.views.detection.yolo_desk.cells import channel_names
 from explorer.views.shared.common import class_name, color
 
@@ -131,7 +132,7 @@ def summary(
             f"{grid.file.scores[place]:.2f}"
         )
     if grid.first:
-        words += f"box {box + 1} with confidence {sure:.2f}"
+        words += f"box {box + 1} with confidence {fixed(sure, 2)}"
         if loss is not None:
             place = loss.cells[0].tolist()
             words = (

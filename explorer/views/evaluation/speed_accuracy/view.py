@@ -194,7 +194,7 @@ def draw(result: Result, params: Params) -> Board:
     if networks:
         panes.append(_with_truth(charts.photo_pane(result.photo, networks[at]), params.truth))
     else:
-        panes.append(Pane("image", size_of(result.photo), (result.photo,)))
+        panes.append(Pane("image", size_of(result.photo), (result.photo,), title="Photo"))
     tables = charts.published_tables(task)
     if networks:
         tables = (charts.measured_table(networks, task), charts.stages_table(networks), *tables)

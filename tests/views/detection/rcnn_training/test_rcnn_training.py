@@ -148,10 +148,10 @@ def test_steps_show_the_fit_on_its_way(scene: Scene) -> None:
     assert done == list(range(2, 49, 2))
     assert steps[-1].done == steps[-1].total == 48
     first = VIEW.draw(steps[0].value, Params())
-    assert first.summary == "No region is judged yet."
+    assert first.summary == "No region is scored yet."
     titles = [pane.title for pane in VIEW.draw(steps[-1].value, Params(truth=(CAT,))).panes]
     roles = steps[-1].value.samples.roles[HINGE]
-    assert titles[1] == f"Hinge loss: +1 -{(roles == -1).sum()}"
+    assert titles[1] == f"Hinge loss: 1 positive, {(roles == -1).sum()} negative"
     assert [title.partition(":")[0] for title in titles] == [
         "Log loss", "Hinge loss", "Least squares", "Softmax", "SVM", "Regressor",
     ]  # fmt: skip

@@ -105,8 +105,8 @@ def test_what_a_network_lacks_is_said_and_the_rest_runs() -> None:
     result = ran(here, refine=True, flip=True, ensemble=True, members=())
     assert set(result.variants) == {PLAIN, "flip", TOGETHER}
     notes = " ".join(draw(result, Params(**OFF)).notes)
-    assert "box refinement:" in notes
-    assert "one stage" in notes
+    assert "Box refinement:" in notes
+    assert "no second stage" in notes
     assert "ensemble: No other trained network" in notes
 
 

@@ -27,7 +27,7 @@ def scene() -> Scene:
 
 def shown(scene: Scene, **values: Any):
     params = Params(**values)
-    (step,) = VIEW.compute(scene, params)
+    (*_, step) = VIEW.compute(scene, params)
     return step.value, VIEW.draw(step.value, params), VIEW.data(step.value, params)
 
 
@@ -49,6 +49,21 @@ def test_without_an_object_it_begins_with_the_best_one_below_the_threshold(scene
     assert [pane.name for pane in board.panes] == ["image", "after"]
     green = board.panes[1].layers[1]
     assert tuple(green.colors[-1]) == (80, 220, 120), "the object is drawn last, in green"
+
+
+def test_the_stage_stands_before_limits_are_tried(scene: Scene) -> None:
+    box, score, name = box_of(scene)
+    params = Params(box=box, target=name, score=score + 0.02, iou=0.9)
+    first, last = VIEW.compute(scene, params)
+    boards = [VIEW.draw(step.value, params) for step in (first, last)]
+    before, after = (board.summary for board in boards)
+    assert (first.done, first.total, last.done) == (1, 2, 2)
+    assert before.partition(" Trying ")[0] == after.partition(" With ")[0]
+    assert "Trying Min. score" in before
+    assert [pane.name for pane in boards[0].panes] == [pane.name for pane in boards[1].panes]
+    assert boards[0].panes[1].title == "With the limit changed: not computed yet"
+    assert {row[2] for row in boards[0].tables[1].rows} == {"–"}
+    assert not VIEW.data(first.value, params)["proved"]
 
 
 def test_a_drawn_object_and_its_class(scene: Scene) -> None:
