@@ -171,7 +171,7 @@ class Building:
                 self._grow(TRUE_AVERAGE, averaged(self._own))
                 self._grow(TRUE_VOTE, voted(self._own))
             self._done = turn + 1
-            note = f"network {member + 1} of {self._members}, step {number} of {steps}"
+            note = f"network {member + 1} of {self._members}"
             yield Step(self._result(), self._done, total, note)
 
     def _begun(self, member: int) -> Learner:

@@ -140,7 +140,7 @@ def draw(result: Result, params: Params) -> Board:
     return Board(
         result.cache.get("panes", lambda: _panes(result)),
         plots=(_growth(result), _losses(result)),
-        tables=(_table(result),),
+        tables=(_table(result),) if result.rows else (),
         summary=_summary(result),
         notes=result.notes,
     )

@@ -131,7 +131,7 @@ def draw(result: Result, params: Params) -> Board:
     return Board(
         panes,
         plots=(_progress(result),),
-        tables=(_table(result),),
+        tables=(_table(result),) if result.trials else (),
         summary=_summary(result),
         notes=result.notes,
     )

@@ -96,9 +96,9 @@ def histograms(moments: Sequence[Moment], *, gradients: bool) -> Pane:
 
 
 def _marks(moments: Sequence[Moment]) -> list[str]:
-    """A step below about every fifth part."""
+    """A step below each of a few, later below about every fifth part."""
     count = len(moments)
-    marked = {round(part * (count - 1) / 4) for part in range(5)}
+    marked = {round(part * (count - 1) / 4) for part in range(5)} if count > 8 else range(count)
     return [str(each.step) if at in marked else "" for at, each in enumerate(moments)]
 
 
