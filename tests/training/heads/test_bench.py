@@ -79,6 +79,17 @@ def test_a_training_that_was_left_goes_on_bit_equal(tmp_path: Path, left: int) -
     assert resumed[-1].content() == straight[-1].content()
 
 
+def test_joints_begin_with_the_mean_pose() -> None:
+    points = torch.rand(5, 3, 2, generator=torch.Generator().manual_seed(1))
+    maps = tuple(torch.rand(5, stage, side, side) for stage, side in ((112, 14), (320, 7)))
+    given = Features(
+        torch.zeros(5, 0), maps, torch.zeros(5, dtype=torch.int64), torch.zeros(5, 0, 4), points
+    )
+    found = Trainer(Plan(JOINTS), 1, given).predict(given).points
+    assert (found - points.mean(dim=0)).abs().max() < 0.2
+    assert (found.mean(dim=0) - points.mean(dim=0)).abs().max() < 0.1
+
+
 def test_colors_are_told_apart_and_the_kept_network_agrees(tmp_path: Path) -> None:
     network = convolutions()
     before = {key: value.clone() for key, value in network.module.state_dict().items()}

@@ -17,7 +17,7 @@ from explorer.training.heads.bench import Bench
 from explorer.training.heads.body import Body
 from explorer.training.heads.head import Plan
 from explorer.training.heads.report import CURVE, Report
-from explorer.training.heads.sets import CLASS, Wanted, set_for
+from explorer.training.heads.sets import CLASS, JOINTS, Wanted, set_for
 from explorer.views.learning.head_bench import charts, panes
 from explorer.views.learning.head_bench.params import ATTACHED, BOXES, Params
 from explorer.views.shared.anchors import passed_words
@@ -58,7 +58,8 @@ It has one box for all classes, or one per class, of which only that of the true
 are the same as if trained one after the other; with the same network unfrozen they are not.
 
 **K boxes, K joints.** The same for exactly K objects, from left to right, or for K points. The
-number of outputs is fixed: photos with another number of objects need a detector.
+number of outputs is fixed: photos with another number of objects need a detector. Joints begin with
+their mean over the training examples; with few of them little is gained on that.
 
 **Reading it.** Frames are green where the class of a held-out example is correct and red where it
 is wrong; ground-truth boxes are dotted, predicted ones orange. IoU is the mean over held-out
@@ -129,7 +130,8 @@ def _bench(scene: Scene, params: Params) -> tuple[Bench, Kept]:
     )  # fmt: skip
     plan = Plan(
         params.trained, cast("Attach", ATTACHED[params.attached]), BOXES[params.per_class],
-        params.loss, params.balance, params.steps, params.batch, params.rate, params.optimizer,
+        params.loss, params.balance, params.steps, params.batch,
+        params.joints_rate if params.trained == JOINTS else params.rate, params.optimizer,
         scene.seed,
     )  # fmt: skip
     body = Body(scene.network, whole=params.trained != CLASS)

@@ -73,8 +73,8 @@ NAMES = tuple(AXES)
 CELLS = 48
 """Of a map, a side."""
 MOST_ROWS = 12
-SIZE = (560.0, 480.0)
-LEFT, CAPTION = 100.0, 34.0
+SIZE = (320.0, 270.0)
+LEFT, CAPTION = 80.0, 34.0
 METHODS = {BOTH: (GRID, RANDOM), GRID: (GRID,), RANDOM: (RANDOM,)}
 
 
