@@ -5,6 +5,7 @@ Run it by name: ``pytest tests/benchmarks/bench_trainings.py -s``.
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ def window(qtbot: QtBot) -> Iterator[Window]:
     """As the program starts it."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(0.001)
+    gc.disable()  # a widget would die within an event
     new = Window(Settings(), wishes={"view": "classify"})
     new.resize(1360, 840)
     with qtbot.waitSignal(new.loaded, timeout=WAIT):
@@ -52,13 +54,15 @@ def window(qtbot: QtBot) -> Iterator[Window]:
     new.bridge.deleteLater()
     new.deleteLater()
     sys.setswitchinterval(before)
+    gc.enable()
 
 
 def told(words: str, found: Lateness) -> None:
     print(
         f"\n{words}: {len(found.late)} ticks, p50 {found.percentile(50):.2f}, "
         f"p99 {found.percentile(99):.2f}, most {max(found.late):.1f} ms, "
-        f"over 16 ms {found.share_over(16):.3%}"
+        f"over 16 ms {found.share_over(16):.3%}",
+        flush=True,
     )
 
 
