@@ -242,9 +242,9 @@ class Bench:
     def _known(self, part: _Read) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
         """Features of the first examples that can be read, from an earlier run."""
         name, device = "train" if part is self._train else "test", self._body.network.device
-        found = []
+        found: list[tuple[Tensor, tuple[Tensor, ...]]] = []
         while (key := f"{name}.{len(found)}.vector") in self._resumed:
-            maps = []
+            maps: list[Tensor] = []
             while (own := f"{name}.{len(found)}.map.{len(maps)}") in self._resumed:
                 maps.append(torch.from_numpy(self._resumed[own]).to(device))
             found.append((torch.from_numpy(self._resumed[key]).to(device), tuple(maps)))

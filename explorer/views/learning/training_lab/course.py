@@ -97,7 +97,7 @@ def steps(scene: Scene, params: Params) -> Generator[Step[Result], Params | None
     if newest is not None and given is None:
         params, recipe = newest, recipe_of(newest)
     course = Course(data, recipe, scene.seed)
-    scene.memo(_LIVE, dict)[_LIVE] = course
+    _memo(scene)[_LIVE] = course
     if given is not None and params.run is not None:
         course.replay(given, Path(params.run.path))
     else:
@@ -296,9 +296,14 @@ class Course:
 
 def live(scene: Scene, params: Params) -> Course | None:
     """The training that the view shows, where it has these settings."""
-    found: Course | None = scene.memo(_LIVE, dict).get(_LIVE)
+    found = _memo(scene).get(_LIVE)
     same = found is not None and (params.run is not None or found.recipe == recipe_of(params))
     return found if same else None
+
+
+def _memo(scene: Scene) -> dict[str, Course]:
+    found: dict[str, Course] = scene.memo(_LIVE, dict)
+    return found
 
 
 def fitting(scene: Scene, params: Params) -> list[Run]:
