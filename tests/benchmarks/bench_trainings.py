@@ -100,7 +100,10 @@ def test_two_trainings_do_not_starve_the_picture(
     assert compared.phase is not Phase.FAILED
     waits = [_asked(qtbot, window, number) for number in range(1, 5)]
     print(f"a question beside them: {', '.join(f'{wait:.2f}' for wait in waits)} s")
-    ends = [_canceled(qtbot, window, job) for job in (tuned, compared)]
+    ends = [_canceled(qtbot, window, compared)]
+    told("the detector alone", measured(qtbot, SECONDS / 2))
+    ends.append(_canceled(qtbot, window, tuned))
+    told("idle again", measured(qtbot, SECONDS / 2))
     print(f"canceled after {ends[0]:.2f} and {ends[1]:.2f} s")
     assert window.jobs.all == ()
     if quiet.percentile(99) > QUIET_MS:
