@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import IO, TYPE_CHECKING, Any
 
-from explorer.core.layers import Board
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from explorer.core.layers import UInt8
+    from explorer.core.layers import Board, UInt8
 
 ALIGNMENT = 16
 """Bytes: every array begins at a multiple of it, as those of numpy do."""
@@ -83,7 +81,7 @@ def unpacked(data: bytes) -> Any:
     for size in sizes:
         parts.append(view[at : at + size])
         at = _aligned(at + size)
-    return pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301 - our own, see above
+    return pickle.loads(parts[0], buffers=parts[1:])
 
 
 def weight(parts: Sequence[Any]) -> int:

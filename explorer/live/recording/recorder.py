@@ -287,12 +287,12 @@ def _begin() -> subprocess.Popen[bytes]:
         OSError: It cannot be started.
     """
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    begun = subprocess.Popen(  # noqa: S603 - ourselves
+    begun = subprocess.Popen(
         [sys.executable, "-P", "-c", f"from {process.__name__} import main; main()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": path},
-        start_new_session=True,  # Ctrl+C is the program's
+        process_group=0,  # Ctrl+C is the program's; Linux would give a session its own share
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
     assert begun.stdin is not None

@@ -1,10 +1,12 @@
 """Paints and encodes what is recorded, with the processor time that is left.
 
-What comes waits in a spool. A thread of the lowest priority paints and encodes it; a second one
-does so as well when the spool is nearly full, and encodes what still waits when the recording is
-stopped. Only when the spool is full are frames dropped, and counted. The film is written piece by
-piece (`explorer.saving.film_pieces`): a writer that is killed loses what waits and the last seconds
-of what is encoded, and no more.
+What comes waits in a spool. A thread of the lowest priority paints and encodes it, and rests most
+of the time while little waits: even the lowest priority slows what is live, for a network that
+computes on all cores is as fast as the slowest of them. A second thread encodes as well when the
+spool is nearly full, and encodes what still waits when the recording is stopped. Only when the
+spool is full are frames dropped, and counted. The film is written piece by piece
+(`explorer.saving.film_pieces`): a writer that is killed loses what waits and the last seconds of
+what is encoded, and no more.
 """
 
 from __future__ import annotations
@@ -35,6 +37,9 @@ log = logging.getLogger(__name__)
 
 NEARLY_FULL, HALF_FULL = 0.75, 0.5
 """Shares of the spool: both threads encode from the first on, until the second."""
+
+LITTLE, RESTS = 0.25, 9.0
+"""While less of the spool is full, a frame is followed by a rest this many times as long."""
 
 PIECE_SECONDS = 2.0
 """A killed writer loses at most this much of what is encoded."""
@@ -229,12 +234,19 @@ class FilmWriter:
         try:
             while self._may_encode(spool):
                 if len(spool):
+                    began = time.perf_counter()
                     self._encode_next(pieces, spool)
+                    self._rest(RESTS * (time.perf_counter() - began), spool)
                 else:
                     with self._at_pieces():
                         self._fill(time.perf_counter() - LATE_SECONDS, pieces)
         except Exception as error:  # noqa: BLE001 - a full disk, a defect: the other thread ends
             self._fail(error)
+
+    def _rest(self, seconds: float, spool: Spool) -> None:
+        """For so long, unless there is much to do or little time."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._stopping or spool.share >= LITTLE, seconds)
 
     @contextlib.contextmanager
     def _at_pieces(self) -> Iterator[None]:

@@ -14,7 +14,6 @@ from explorer.core.runner import State, Update
 from explorer.core.step import Step
 from explorer.live.capture import Phase
 from explorer.live.recording.recorder import FilmRecorder, Look
-from explorer.live.recording.writer import RecordStatus
 from explorer.ui.dialogs.export import ExportKind, ExportSheet, Options
 from explorer.ui.dialogs.save_folder import ask_save_place
 from explorer.ui.live.writing import Writing
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from explorer.live.capture import Capture
+    from explorer.live.recording.writer import RecordStatus
     from explorer.ui.shell.desk import Desk
 
 RECOVERED = "recovered"
