@@ -330,5 +330,6 @@ def _survey() -> tuple[tuple[Definition, ...], tuple[Unavailable, ...]]:
     known = {definition.entry.name: definition for definition in (*ours, *theirs)}
     plugged, refused = plugins.survey(known)
     known.update((definition.entry.name, definition) for definition in plugged)
+    known.update((definition.entry.name, definition) for definition in shipped.unlisted())
     own, broken = made.survey(known)
     return (*ours, *own, *theirs, *plugged), (*broken, *refused)

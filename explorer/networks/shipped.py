@@ -16,6 +16,7 @@ from explorer.networks.definition import Definition, Variant, no_arguments, same
 from explorer.networks.embedded import ARCHITECTURES
 from explorer.networks.embedded.lite import from_package
 from explorer.networks.embedded.lite_pose import joints_in
+from explorer.networks.embedded.small_net import layers_in, small_net
 from explorer.networks.entry import Entry, WeightsOption, classes_in, described
 from explorer.networks.packaged import Packaged
 from explorer.networks.preprocess import Preprocess
@@ -31,6 +32,10 @@ log = logging.getLogger(__name__)
 
 CLASS_TREE = "classes/tiny-imagenet.json"
 """The tree of a card that names none; used when its classes are the card's, in order."""
+
+SMALL_PLAIN, SMALL_RESIDUAL = "small-plain", "small-residual"
+SMALL_SIDE = 24
+"""Of the pictures that small networks are trained on, in pixels."""
 
 RENAMED = {"efficientnet_lite0": from_package}
 """By architecture: how the tensors of its package get the names of the module."""
@@ -48,6 +53,24 @@ def definitions() -> tuple[Definition, ...]:
         except (ExplorerError, OSError, ValueError, KeyError, TypeError):
             log.exception("the card %s was left out", card.name)
     return tuple(found)
+
+
+def unlisted() -> tuple[Definition, ...]:
+    """Architectures that only networks made here have: nothing is shipped for them."""
+    preprocess = Preprocess(resize=SMALL_SIDE, crop=SMALL_SIDE, mean=(0.5,) * 3, std=(0.25,) * 3)
+    return tuple(
+        Definition(
+            Entry(
+                name, title, "classification", "embedded", f"{title}, trained from random weights.",
+                min_size=(SMALL_SIDE // 3, SMALL_SIDE // 3),
+            ),
+            partial(small_net, shortcuts=shortcuts), Variant((), preprocess), arguments=layers_in,
+        )
+        for name, title, shortcuts in (
+            (SMALL_PLAIN, "Small plain network", False),
+            (SMALL_RESIDUAL, "Small residual network", True),
+        )
+    )  # fmt: skip
 
 
 def _definition(path: Path) -> Definition:

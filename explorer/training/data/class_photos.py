@@ -104,9 +104,13 @@ def classes_of(folder: FolderRef | None, most: int, seed: int) -> Classes:
     names, train, test = list[str](), list[Example](), list[Example]()
     with os.scandir(folder.path) as entries:
         folders = sorted(entry.path for entry in entries if entry.is_dir())
+    every = list[str]()
     for place in folders:
         files = [str(path) for path in expand([place], recursive=True)]
-        if len(files) < 2 or Path(place).name.startswith("."):
+        if not files or Path(place).name.startswith("."):
+            continue
+        every.append(Path(place).name)
+        if len(files) < 2:
             continue
         label = len(names)
         names.append(Path(place).name)
@@ -115,6 +119,11 @@ def classes_of(folder: FolderRef | None, most: int, seed: int) -> Classes:
         taken = [_file(label, files[at]) for at in order[: held + most]]
         test += taken[:held]
         train += taken[held:]
+    if names == every and len(names) == 1:
+        raise ExplorerError(
+            f"{folder.path} has photos of one class only, {every[0]}.",
+            "Add a folder with at least two photos of another class.",
+        )
     if len(names) < 2:
         raise ExplorerError(
             f"{folder.path} has no two folders with at least two photos each.",

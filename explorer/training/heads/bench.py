@@ -31,7 +31,9 @@ from explorer.training.heads.sets import BOTH, BOX, CLASS, JOINTS, SEVERAL
 from explorer.vision.classic import visual_words
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from explorer.core.layers import Float32, UInt8
     from explorer.training.data.class_photos import Classes, Example
@@ -90,6 +92,7 @@ class Bench:
         self._answer: OnPhoto | None = None
         self._given: tuple[Features, Features] | None = None
         self._tests: tuple[Tested, ...] = ()
+        self._resumed: Mapping[str, NDArray[Any]] = {}
 
     def run(self) -> Generator[Step[Report], Any, None]:
         """The whole training; the last step is complete.
@@ -109,7 +112,10 @@ class Bench:
         self._given = given, tests
         self._constant = constant(self._plan.kind, given, tests)
         trainer = self._trainer = Trainer(self._plan, len(self._classes.names), given)
-        self._measure()
+        if "curve" in self._resumed:
+            self._go_on(trainer)
+        else:
+            self._measure()
         yield self._step("training")
         every = max(1, self._plan.steps // MEASUREMENTS)
         while not trainer.done:
@@ -137,6 +143,7 @@ class Bench:
     def _read(self, part: _Read, wanted: Sequence[Example]) -> Generator[str, None, None]:
         """Features of examples, a few at a time; those that cannot be read are skipped."""
         waiting: list[Tensor] = []
+        known = self._known(part)
         for number, example in enumerate(wanted):
             try:
                 pixels = example.load()
@@ -156,6 +163,13 @@ class Bench:
                 part.examples.append(example)
                 part.pictures.append(steps.picture(values))
                 part.places.append((boxes, points))
+                if len(part.vectors) < len(known):
+                    vector, maps = known[len(part.vectors)]
+                    part.vectors.append(vector)
+                    part.maps.extend((maps,) if maps else ())
+                    if len(part.vectors) % BATCH == 0:
+                        yield example.name
+                    continue
                 waiting.append(values)
             if len(waiting) == BATCH or (waiting and number + 1 == len(wanted)):
                 self._compute(part, waiting)
@@ -202,6 +216,48 @@ class Bench:
             torch.from_numpy(boxes).float().to(device),
             torch.from_numpy(points).float().to(device),
         )  # fmt: skip
+
+    # -- stopping and going on ------------------------------------------------------------------
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What `resume` needs: the features so far, and the training of the heads."""
+        found: dict[str, NDArray[Any]] = {}
+        for name, part in (("train", self._train), ("test", self._test)):
+            for row, vector in enumerate(part.vectors):
+                found[f"{name}.{row}.vector"] = vector.cpu().numpy()
+                for place, one in enumerate(part.maps[row] if part.maps else ()):
+                    found[f"{name}.{row}.map.{place}"] = one.cpu().numpy()
+        if self._trainer is not None:
+            own = {f"trainer.{name}": value for name, value in self._trainer.arrays().items()}
+            found.update(own, losses=self._losses, curve=np.array(self._curve, np.float64))
+        return found
+
+    def resume(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Goes on from what a bench with the same examples and plan had; before `run`.
+
+        Its numbers are the same bit for bit, on the same number of threads.
+        """
+        self._resumed = arrays
+
+    def _known(self, part: _Read) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
+        """Features of the first examples that can be read, from an earlier run."""
+        name, device = "train" if part is self._train else "test", self._body.network.device
+        found: list[tuple[Tensor, tuple[Tensor, ...]]] = []
+        while (key := f"{name}.{len(found)}.vector") in self._resumed:
+            maps: list[Tensor] = []
+            while (own := f"{name}.{len(found)}.map.{len(maps)}") in self._resumed:
+                maps.append(torch.from_numpy(self._resumed[own]).to(device))
+            found.append((torch.from_numpy(self._resumed[key]).to(device), tuple(maps)))
+        return found
+
+    def _go_on(self, trainer: Trainer) -> None:
+        arrays, prefix = self._resumed, "trainer."
+        own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+        trainer.restore(own)
+        self._losses = np.array(arrays["losses"], np.float64)
+        self._curve = arrays["curve"].tolist()
+        assert self._given is not None
+        self._show(trainer.predict(self._given[1]))
 
     # -- what is known ----------------------------------------------------------------------------
 

@@ -12,11 +12,16 @@ from torch.nn import functional
 from explorer.networks.embedded.lite import HEAD, STAGES, TAPS
 from explorer.networks.embedded.lite_pose import FirstStage
 from explorer.networks.embedded.localizer import BoxHead
+from explorer.training.checkpoints import State, arrays_of, restore
 from explorer.training.heads.losses import box_loss
 from explorer.training.heads.sets import BOTH, BOX, CLASS, JOINTS, SEVERAL
 from explorer.training.loop import Recipe, optimizer_for, step_seed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
     from explorer.networks.embedded.localizer import Attach
 
 OPTIMIZERS = ("AdamW", "SGD")
@@ -122,6 +127,8 @@ class Heads(nn.Module):
         if plan.kind == JOINTS:
             channels = tuple(STAGES[number].channels for number in TAPS[1:])
             self.joints = FirstStage(given.points.shape[1], channels, (24, 48), 96)  # type: ignore[arg-type]
+            with torch.no_grad():  # it begins with the mean pose, which is hard to beat
+                self.joints.fc2.bias.copy_(given.points.mean(dim=0).flatten())
         if self.scores is not None:
             nn.init.zeros_(self.scores.weight)
             nn.init.zeros_(self.scores.bias)
@@ -227,6 +234,24 @@ class Trainer:
             difference = heads.places(given) - given.points
             boxes = difference.square().sum(dim=2).sum(dim=1).mean()
         return [classes, boxes]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What `restore` needs, as it was after the last complete step."""
+        return arrays_of(self._state(), tuple(self.heads.state_dict()))
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Resumes from there.
+
+        Raises:
+            KeyError: Something is missing.
+            ValueError: Something has another shape.
+        """
+        state = self._state()
+        restore(state, tuple(self.heads.state_dict()), arrays)
+        self.step = state.step
+
+    def _state(self) -> State:
+        return State(self.heads, {}, self._optimizer, torch.float32, self.step)
 
     @torch.no_grad()
     def predict(self, given: Features) -> Predicted:

@@ -23,6 +23,7 @@ from explorer.core.listing import quantity
 from explorer.evaluation.photos_npz import read_arrays, read_npz
 from explorer.images.image import decode_image, thumbnail
 from explorer.images.sources import natural
+from explorer.networks.shipped import SMALL_SIDE
 from explorer.training.small.shapes import CLASSES, shapes
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from explorer.core.layers import UInt8
 
-SIDE = 24
+SIDE = SMALL_SIDE
 """Of a picture, in pixels."""
 BLOCKS = 5
 """That the development part is divided into."""

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from explorer.networks.embedded.small_net import SmallNet, Switches
 from explorer.training.small.augmentation import augmented
-from explorer.training.small.network import SmallNet, Switches, draw_weights
+from explorer.training.small.network import draw_weights
 from explorer.training.small.recipe import optimizer_for
 from explorer.vision.statistics.layers import flow
 

@@ -91,8 +91,8 @@ class Making(QObject):
         self.refresh()
         answer = update.value
         if update.state is State.DONE and answer is not None:
-            self._made(answer.made)
             self._panels.study.look()  # it may have changed what the view shows
+            self._made(answer.made)  # the newest job goes first: a training would be in front of it
 
     def _job_ended(self, job_id: str) -> None:
         """A background job may have made a network, whatever is shown."""
@@ -139,8 +139,10 @@ class Making(QObject):
 
         def job() -> Generator[Step[Any], Any, None]:
             from explorer.networks import catalog
+            from explorer.networks.external import timm_models
 
-            yield Step((catalog.entries(timm=True), catalog.unavailable()))
+            # Where nobody asked for timm's yet, listing them would take seconds here.
+            yield Step((catalog.entries(timm=timm_models.is_listed()), catalog.unavailable()))
 
         self._then = then
         self._panels.bridge.work(LIST, lambda _: job(), self._listed)

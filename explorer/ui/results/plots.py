@@ -38,6 +38,8 @@ TOP = 10
 
 TICKS = 0.95
 """The letters of axes, in those of the program."""
+DOT = 7
+"""The size of a curve that is one point, in pixels."""
 GRID = 0.12
 NARROW = 420
 """Pixels: in a plot that is not wider the legend stands below the curves."""
@@ -159,7 +161,11 @@ class CurvesPlot(QWidget):
         for item, curve in zip(self.curves, plot.curves, strict=True):
             x, y = drawable(curve, log_y=plot.log_y, log_x=plot.log_x)
             item.setPen(library.mkPen(qcolor(curve.color), width=1.8))
-            item.setData(x, y, connect="finite")
+            alone = len(x) == 1 and bool(np.isfinite(y).all())  # no line goes through one point
+            item.setData(
+                x, y, connect="finite", symbol="o" if alone else None,
+                symbolSize=DOT, symbolPen=None, symbolBrush=qcolor(curve.color),
+            )  # fmt: skip
         self.marker.show(plot)
         self.setAccessibleName(plot.title or plot.name)
 

@@ -101,6 +101,8 @@ class Results(QWidget):
             if tab is None:
                 tab = self._known[key] = self._new(part)
                 self._tabs.insertTab(place, tab, "")
+            elif (before := self._tabs.indexOf(tab)) != place:
+                self._tabs.tabBar().moveTab(before, place)  # another view has them in this order
             words = part.title or part.name
             if isinstance(part, Table):
                 words = f"{words} ({len(part.rows)})"

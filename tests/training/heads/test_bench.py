@@ -53,6 +53,43 @@ def lite() -> Network:
     return network
 
 
+@pytest.mark.parametrize("left", [3, 6, 14])
+def test_a_training_that_was_left_goes_on_bit_equal(tmp_path: Path, left: int) -> None:
+    """Left while features are computed (twelve examples), and while the head is trained."""
+    folder = FolderRef(str(colored(tmp_path / "photos")))
+    network = convolutions()
+
+    def fresh() -> Bench:
+        classes, plan = set_for(Wanted(CLASS, folder, most=5)), Plan(CLASS, steps=40)
+        return Bench(Body(network, whole=False), classes, plan, words=False, photo=None)
+
+    straight = [step.value for step in finish(fresh().run())[1]]
+    first = fresh()
+    generator = first.run()
+    for _ in range(left):
+        next(generator)
+    arrays = first.arrays()
+    generator.close()
+    second = fresh()
+    second.resume(arrays)
+    resumed = [step.value for step in finish(second.run())[1]]
+    assert len(resumed) <= len(straight)
+    np.testing.assert_array_equal(resumed[-1].losses, straight[-1].losses)
+    np.testing.assert_array_equal(resumed[-1].curve, straight[-1].curve)
+    assert resumed[-1].content() == straight[-1].content()
+
+
+def test_joints_begin_with_the_mean_pose() -> None:
+    points = torch.rand(5, 3, 2, generator=torch.Generator().manual_seed(1))
+    maps = tuple(torch.rand(5, stage, side, side) for stage, side in ((112, 14), (320, 7)))
+    given = Features(
+        torch.zeros(5, 0), maps, torch.zeros(5, dtype=torch.int64), torch.zeros(5, 0, 4), points
+    )
+    found = Trainer(Plan(JOINTS), 1, given).predict(given).points
+    assert (found - points.mean(dim=0)).abs().max() < 0.2
+    assert (found.mean(dim=0) - points.mean(dim=0)).abs().max() < 0.1
+
+
 def test_colors_are_told_apart_and_the_kept_network_agrees(tmp_path: Path) -> None:
     network = convolutions()
     before = {key: value.clone() for key, value in network.module.state_dict().items()}

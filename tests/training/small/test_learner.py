@@ -11,14 +11,10 @@ import torch
 from torch.nn import functional as F
 
 from explorer.core.errors import ExplorerError
+from explorer.networks.embedded.small_net import SmallNet, Switches
 from explorer.training.small.history import History
 from explorer.training.small.learner import Learner, prepared, refresh_norms, scored, tensors_of
-from explorer.training.small.network import (
-    SmallNet,
-    Switches,
-    scale_branches,
-    with_identity_layers,
-)
+from explorer.training.small.network import scale_branches, with_identity_layers
 from explorer.training.small.recipe import OPTIMIZERS, Recipe
 from explorer.training.small.shapes import CLASSES
 from explorer.vision.statistics.layers import Initialization

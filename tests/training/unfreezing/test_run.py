@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -158,6 +159,15 @@ def test_a_look_before_has_extraction_alone(wish: Wish) -> None:
 def test_a_class_with_one_photo_has_none_to_hold_out(tmp_path: Path) -> None:
     folder = colored(tmp_path / "photos", each=1)
     with pytest.raises(ExplorerError, match="no two folders"):
+        next(compare(replace(WISH, data=str(folder)), convolutions()))
+
+
+def test_one_class_alone_is_named(tmp_path: Path) -> None:
+    folder = colored(tmp_path / "photos", each=3)
+    for place in sorted(folder.iterdir())[1:]:
+        shutil.rmtree(place)
+    (left,) = folder.iterdir()
+    with pytest.raises(ExplorerError, match=f"of one class only, {left.name}"):
         next(compare(replace(WISH, data=str(folder)), convolutions()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -60,11 +61,21 @@ TOY = replace(
 )  # fmt: skip
 
 
+def endless(scene: Scene, params: Any) -> Generator[Step[Any], Any, None]:
+    """As a training that takes long."""
+    *_, last = CLASSIFY.compute(scene, params)
+    for number in itertools.count():
+        yield Step(last.value, number, 0)
+
+
+LONG = replace(TOY, name="long", title="Long", compute=endless)
+
+
 @pytest.fixture
 def window(qtbot: QtBot, tmp_path: Path) -> Iterator[Window]:
     def start_up() -> Generator[Step[Any], Any, None]:
         defaults = {"classification": NetworkSpec(BASE)}
-        views = {"toy": TOY, "classify": CLASSIFY}
+        views = {"toy": TOY, "classify": CLASSIFY, "long": LONG}
         yield Step(Ready(views, catalog.entries(), (("cpu", "CPU"),), defaults))
 
     new = Window(Settings(), wishes={"view": "toy", "network": BASE, "device": "cpu"},
@@ -105,6 +116,15 @@ def test_a_snapshot_joins_the_networks_and_can_be_used(qtbot: QtBot, window: Win
     qtbot.waitUntil(lambda: not window.study.running, timeout=WAIT)
     assert window.study.info is not None
     assert window.study.info.title == "My snapshot"
+
+
+def test_a_snapshot_is_listed_while_the_view_computes_on(qtbot: QtBot, window: Window) -> None:
+    window.study.set_view("long")
+    qtbot.waitUntil(lambda: window.study.board is not None, timeout=WAIT)
+    press(qtbot, window, "snapshot")
+    qtbot.waitUntil(lambda: made_here(window) == ["My snapshot"], timeout=WAIT)
+    assert window.study.running
+    window.study.cancel()
 
 
 def test_the_networks_of_timm_come_when_the_catalog_is_opened(

@@ -228,6 +228,17 @@ def test_tabs_are_kept_by_name(results: Results) -> None:
         results.tab("scores")
 
 
+def test_tabs_stand_in_the_order_of_the_board(results: Results) -> None:
+    """Two views have the same plots in another order: every title stays with its own plot."""
+    plots = (bars(0.5), curves())
+    results.set_board(Board((), plots=plots))
+    for order in (plots[::-1], plots):
+        results.set_board(Board((), plots=order))
+        for place, plot in enumerate(order):
+            assert results.tabs.widget(place) is results.tab(plot.name)
+            assert results.tabs.tabText(place) == (plot.title or plot.name)
+
+
 def test_the_tab_that_was_chosen_stays_when_others_come(results: Results) -> None:
     results.set_board(Board((), tables=(table(),)))
     bar = results.tabs.tabBar()
@@ -298,6 +309,14 @@ def test_curves_reuse_their_items(results: Results) -> None:
     assert len(tab.curves[0].getData()[0]) == 90
     results.set_board(Board((), plots=(curves(3),)))
     assert len(tab.curves) == 3
+
+
+def test_one_point_is_a_dot(results: Results) -> None:
+    for points, symbol in ((1, "o"), (2, None)):
+        results.set_board(Board((), plots=(curves(1, points=points),)))
+        tab = results.tab("loss")
+        assert isinstance(tab, CurvesPlot)
+        assert tab.curves[0].opts["symbol"] == symbol
 
 
 @pytest.mark.parametrize("points", [0, 1, 2, 100_000])

@@ -24,7 +24,7 @@ def test_the_board_of_a_folder(tmp_path: Path) -> None:
         VIEW, convolutions(), toy_image(), folder, steps=60, rate=0.05, words=True
     )
     assert [pane.name for pane in board.panes] == ["image", "tests"]
-    assert board.panes[0].title.startswith("this photo: ")
+    assert board.panes[0].title.startswith("This photo: ")
     assert "held-out accuracy 100.0%" in board.summary
     assert [plot.name for plot in board.plots] == ["metrics", "loss"]
     (table,) = board.tables

@@ -11,7 +11,6 @@ import pytest
 from explorer.core.errors import ExplorerError
 from explorer.training.small.learner import Learner
 from explorer.training.small.recipe import Recipe
-from explorer.views.learning.hyperparameter_search import searching
 from explorer.views.learning.hyperparameter_search.searching import AXES, GRID, RANDOM, planned
 from explorer.views.learning.hyperparameter_search.view import VIEW, Params
 from tests.training.small.tiny import tiny
@@ -63,22 +62,6 @@ def test_a_trial_is_the_mean_over_the_validation_blocks() -> None:
     heat = next(layer for layer in board.pane(GRID).layers if layer.name == GRID)
     assert len(np.unique(heat.values)) <= 4  # type: ignore[union-attr]
     assert not np.isnan(heat.values).any()  # type: ignore[union-attr]
-
-
-def test_a_search_that_was_stopped_goes_on_after_its_last_trial(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    params = replace(PARAMS, blocks=1, method=GRID)
-    whole, _ = last(VIEW, params)
-    monkeypatch.setenv("EXPLORER_HOME", f"{searching.cache_folder()}-2")
-    generator = steps(VIEW, params)
-    for step in generator:
-        if len(step.value.trials) == 3:
-            break
-    generator.close()  # type: ignore[attr-defined]
-    again = next(iter(steps(VIEW, params)))
-    assert len(again.value.trials) == 3
-    assert last(VIEW, params)[0].trials == whole.trials
 
 
 def test_one_hyperparameter_twice_is_refused() -> None:

@@ -9,24 +9,30 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes
+from explorer.core.network_info import NetworkSpec
 from explorer.core.params import FolderRef
 from explorer.engine.scene import Scene
+from explorer.networks import catalog
+from explorer.networks.made import NewNetwork
 from explorer.training.small import runs
 from explorer.training.small.data_set import drawn
-from explorer.training.small.learner import Learner
+from explorer.training.small.learner import Learner, prepared, tensors_of
 from explorer.training.small.recipe import Recipe
-from explorer.views.learning.training_lab import course
 from explorer.views.learning.training_lab.course import SHOWN
 from explorer.views.learning.training_lab.params import Augmentation, Params, recipe_of
 from explorer.views.learning.training_lab.view import VIEW, clear, draw, start_over
+from explorer.views.shared.learning import keeping
+from tests.steps import finish
 from tests.training.small.tiny import tiny
 from tests.views.learning.small import cells, few_shapes, last, steps
 
 __all__ = ["few_shapes"]
 
+CPU = torch.device("cpu")
 PARAMS = Params(layers=4, width=4, steps=20, batch=8)
 
 
@@ -106,7 +112,7 @@ def test_more_steps_continue_a_training_at_its_end() -> None:
 def test_a_run_that_was_left_goes_on_bit_equal(monkeypatch: pytest.MonkeyPatch) -> None:
     straight = data_of(PARAMS)
     runs.remove(runs.listed()[0].name)
-    monkeypatch.setattr(course, "WORTH_KEEPING", 1)
+    monkeypatch.setattr(keeping, "WORTH_KEEPING", 1)
     data_of(PARAMS, count=9)  # closed after nine steps
     (kept,) = runs.listed()
     assert kept.step == 9
@@ -120,7 +126,7 @@ def test_a_run_that_was_left_goes_on_bit_equal(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_checkpoint_is_written_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(course, "KEPT_EVERY", 0.0)
+    monkeypatch.setattr(keeping, "KEPT_EVERY", 0.0)
     generator = VIEW.compute(Scene(None, None, 3), PARAMS)
     for _ in range(4):
         step = next(generator)
@@ -188,6 +194,58 @@ def test_a_loss_that_is_not_finite_ends_the_run_in_words() -> None:
     assert draw(step.value, params).summary
     (kept,) = runs.listed()
     assert kept.ended
+
+
+def kept(params: Params, scene: Scene) -> NewNetwork:
+    (action,) = (each for each in VIEW.actions if each.name == "keep")
+    assert action.run is not None
+    new, _ = finish(action.run(scene, params))
+    assert isinstance(new, NewNetwork)
+    return new
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{}, {"norm": False, "layers": 5}, {"shortcuts": True, "width": 8}, {"layers": 2, "keep": 0.5}],
+)
+def test_the_network_joins_the_catalog_and_computes_the_same(changed: dict[str, Any]) -> None:
+    params = replace(PARAMS, steps=10, **changed)
+    name = catalog.keep(kept(params, Scene(None, None, 3)))
+    learner = Learner(tiny(), recipe_of(params), 3)
+    for _ in range(10):
+        learner.train_step()
+    assert name == "small-network-on-tiny"
+    network, _ = finish(catalog.load(NetworkSpec(name, device="cpu")))
+    pictures = tiny().test.pictures
+    x = torch.cat([network.preprocess(picture) for picture in pictures])
+    expected = learner.network.eval()
+    with torch.no_grad():
+        assert torch.equal(network.module(x), expected(prepared(tensors_of(tiny().test, CPU)[0])))
+    assert network.info.classes == tiny().classes
+    entry = catalog.find(name)
+    assert f"{params.layers} layers after 10 steps from random weights on" in entry.summary
+    assert dict(entry.weights[0].metrics)["validation accuracy"] == learner.score().accuracy
+    names = {definition.entry.name for definition in catalog.definitions()}
+    assert not names & {"small-plain", "small-residual"}, "nothing but a training makes one"
+
+
+def test_the_network_is_kept_as_it_is_at_the_moment() -> None:
+    scene = Scene(None, None, 3)
+    generator = VIEW.compute(scene, PARAMS)
+    for _ in range(6):
+        step = next(generator)
+    new = kept(PARAMS, scene)
+    assert new.recipe["steps done"] == step.value.step == 5
+    generator.close()
+
+
+def test_a_training_that_diverged_leaves_no_network() -> None:
+    params = replace(
+        PARAMS, layers=14, norm=False, initialization="too large", rate=10.0, schedule="constant",
+        optimizer="SGD", steps=60,
+    )  # fmt: skip
+    with pytest.raises(ExplorerError, match="its weights are not finite"):
+        kept(params, Scene(None, None, 3))
 
 
 def trained(steps_: int, **changed: Any) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Curve, Pane, Plot, Table
-from explorer.views.shared.grids.matrix import matrix_pane, numbered
+from explorer.views.shared.grids.matrix import matrix_pane
 from explorer.views.shared.learning.charts import (
     accuracy_plot,
     blank_pane,
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from explorer.views.shared.learning.lanes import Lane
 
-SIZE = (640.0, 480.0)
+SIZE, LEFT = (360.0, 250.0), 104.0
+"""Small, so that the words can be read in small windows as well."""
 LOWEST = 1e-12
 """Gradient norms below it are drawn as the smallest one."""
 
@@ -44,11 +45,6 @@ def _flow_pane(place: int, lane: Lane, scale: tuple[float, float]) -> Pane:
     steps = [int(step) for step in lane.looks[:, 0]]
     count = len(steps)
     marked = {round(part * (count - 1) / 3) for part in range(4)}
-    rows = [f"layer {word}" if word else "" for word in numbered(len(values))]
-    rows[0], rows[-1] = "first layer", "last layer"
-    for near in (1, len(rows) - 2):
-        if len(rows) > 3:
-            rows[near] = ""
 
     def readout(row: int, column: int) -> str:
         return (
@@ -57,11 +53,20 @@ def _flow_pane(place: int, lane: Lane, scale: tuple[float, float]) -> Pane:
         )
 
     return matrix_pane(
-        name, lane.name, np.ascontiguousarray(values, np.float32), rows,
+        name, lane.name, np.ascontiguousarray(values, np.float32), _rows(len(values)),
         [str(step) if at in marked else "" for at, step in enumerate(steps)],
         scale=scale, unit="log10 of norm", colormap="magma", readout=readout, size=SIZE,
-        left=150.0,
+        left=LEFT,
     )  # fmt: skip
+
+
+def _rows(count: int) -> list[str]:
+    """Words beside the first layer, the last one and some between."""
+    step = 5 if count <= 24 else 10
+    between = range(1 + step // 2, count - step + 1)  # apart from the words at both ends
+    rows = [f"layer {n}" if n % step == 0 and n in between else "" for n in range(1, count + 1)]
+    rows[0], rows[-1] = "first layer", "last layer"
+    return rows
 
 
 def plots(lanes: Sequence[Lane]) -> tuple[Plot, ...]:

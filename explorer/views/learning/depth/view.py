@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,25 +11,28 @@ import torch
 from explorer.core.layers import Board
 from explorer.core.params import FolderRef, param
 from explorer.core.step import Step
-from explorer.engine.view import Group, Needs, View
+from explorer.core.storage.checkpoint import Checkpoint
+from explorer.engine.view import Action, Group, Needs, View
 from explorer.networks.devices import AUTO, resolve
+from explorer.networks.embedded.small_net import SmallNet
 from explorer.training.small.learner import Learner, prepared, tensors_of
-from explorer.training.small.network import SmallNet, scale_branches, with_identity_layers
+from explorer.training.small.network import scale_branches, with_identity_layers
 from explorer.training.small.recipe import Recipe
 from explorer.views.learning.depth import charts
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.grids.matrix import BLUE, GREEN, ORANGE, RED
 from explorer.views.shared.learning.charts import blank_pane
+from explorer.views.shared.learning.keeping import MISFITS, Kept, keeping, misfit
 from explorer.views.shared.learning.lanes import Trained, lanes_of
 from explorer.views.shared.learning.source import DATA_HELP, described, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from explorer.core.network_info import NetworkInfo
     from explorer.engine.scene import Scene
     from explorer.training.small.data_set import DataSet
-    from explorer.views.shared.learning.lanes import Lane
+from explorer.views.shared.learning.lanes import Lane
 
 EXPLANATION = r"""
 More layers can compute more functions. Whether training finds them is another question.
@@ -50,11 +53,11 @@ With shortcuts the deep network trains about as well as the shallow one, or bett
 **Initialization.** A deep plain network with ReLUs and *without* batch norm. Behind a ReLU half of
 the signal's mean square is lost, and Glorot's weights, made for layers without one, do not make up
 for it: with as many inputs as outputs each layer leaves half of it, after 22 layers $2^{-22}$. He's
-weights have twice the variance, and the gradient has about the same size in all layers. At 22
-layers He's network begins to learn after one or two hundred steps, Glorot's does not. At 30 layers
-the paper needs thousands of steps with He's weights, and Glorot's never begin: the maps show why at
-once, the curves after a longer training (*Steps*). These are trained with Adam, the others with
-momentum.
+weights have twice the variance, and the gradient has about the same size in all layers. With 30
+layers He's network begins to learn after about a hundred steps; Glorot's stays at the loss of
+chance, here as in the paper. The learning rate has to be small: with one three times as large He's
+weights are thrown off in the first steps, and neither network begins. These are trained with Adam,
+the others with momentum.
 
 **Identity layers.** Depth cannot hurt what a network *can* compute: behind a trained shallow
 network come layers that pass every channel on (a kernel with a 1 in its middle), and the deeper
@@ -64,7 +67,9 @@ a matter of the optimization.
 
 **Reading it.** Each map shows the gradient norm of every layer's weights over time, on one
 logarithmic scale: the first layer is on top. Even rows are what a training needs; very dark ones
-are layers that learn nothing. The networks take turns, so the curves grow together.
+are layers that learn nothing. The networks take turns, so the curves grow together. A training that
+was left goes on where it was, with exactly the same numbers on the same number of threads; *Start
+over* forgets it.
 
 He et al. 2016, *Deep Residual Learning for Image Recognition*, sections 1, 3 and 4.2 (plain 20 and
 56 layers on CIFAR-10); He et al. 2015, *Delving Deep into Rectifiers*, section 2.2, figures 2 and 3
@@ -97,7 +102,7 @@ class Params:
         56, "Layers, deep", "Of the deep networks.", low=6, high=56, step=2, when=_is(RESIDUAL)
     )
     depth: int = param(
-        22, "Layers", "Of all networks: 22 and 30 in the paper.",
+        30, "Layers", "Of all networks: 22 and 30 in the paper.",
         low=4, high=40, when=_is(INITIALIZATION),
     )  # fmt: skip
     base: int = param(
@@ -117,7 +122,7 @@ class Params:
         low=0.0001, high=1.0, log=True, when=_is(RESIDUAL),
     )  # fmt: skip
     adam_rate: float = param(
-        0.001, "Learning rate", "Adam's highest one; it falls to 0 like a cosine.",
+        0.0003, "Learning rate", "Adam's highest one; it falls to 0 like a cosine.",
         low=0.00001, high=0.1, log=True, when=_is(INITIALIZATION),
     )  # fmt: skip
     plain_rate: float = param(
@@ -143,7 +148,19 @@ class Result:
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     data, _ = yield from reading(scene, params.data, Result(params.show, ""))
     race = _Race(data, params, scene.seed)
-    yield from race.identity() if params.show == IDENTITY else race.together()
+    steps = race.identity() if params.show == IDENTITY else race.together()
+    yield from keeping(steps, race.keep)
+
+
+def start_over(scene: Scene, params: Params) -> Generator[Step[None], Any, None]:
+    """Forgets the kept training with these settings."""
+    data, _ = yield from reading(scene, params.data, None)
+    _kept(data, params, scene.seed).forget()
+
+
+def _kept(data: DataSet, params: Params, seed: int) -> Kept:
+    settings = {**asdict(params), "data": data.digest()}
+    return Kept("depth", seed=seed, **settings)
 
 
 class _Race:
@@ -154,6 +171,8 @@ class _Race:
         self._device = resolve(AUTO)
         self._networks: list[Trained] = []
         self._difference: float | None = None
+        self._kept = _kept(data, params, seed)
+        self._given = self._kept.read()
         self._done = 0
 
     def together(self) -> Generator[Step[Result], Any, None]:
@@ -176,17 +195,16 @@ class _Race:
                     layers=p.depth, norm=False, initialization=how, optimizer="Adam"
                 )
                 self._add(f"{how}, {p.depth} layers", color, recipe)
+        self._restore(*self._networks)
         total = p.steps * len(self._networks)
-        for number in range(p.steps):
-            for each in self._networks:
-                yield self._next(each, total, f"step {number + 1} of {p.steps}")
+        yield from self._turns(self._networks, 0, total, total, p.steps)
         yield Step(self._result(), total, total)
 
     def identity(self) -> Generator[Step[Result], Any, None]:
         """The shallow network, then it with identity layers; the deep one as long as both."""
         p = self._params
         recipe = self._recipe(layers=p.base, norm=False, initialization="He")
-        layers, total = p.base + p.added, 4 * p.steps
+        layers, half, total = p.base + p.added, 2 * p.steps, 4 * p.steps
         shallow = self._add(f"shallow, {p.base} layers", BLUE, recipe)
         network = shallow.learner.network
         assert isinstance(network, SmallNet)
@@ -195,17 +213,46 @@ class _Race:
         longer = replace(recipe, steps=2 * p.steps)
         random = self._add(f"from random weights, {layers} layers", RED, longer, twin)
         random.learner.draw_again()
-        for number in range(p.steps):
-            for each in (shallow, random):
-                yield self._next(each, total, f"step {number + 1} of {2 * p.steps}")
+        self._restore(shallow, random)
+        yield from self._turns((shallow, random), 0, half, total, 2 * p.steps)
         deep = with_identity_layers(network, p.added)
         self._difference = self._compared(network, deep)
         name = f"with identity layers, {layers} layers"
         built = self._add(name, GREEN, recipe, deep, first=p.steps)
-        for number in range(p.steps, 2 * p.steps):
-            for each in (built, random):
-                yield self._next(each, total, f"step {number + 1} of {2 * p.steps}")
+        if self._done > half:
+            self._restore(built)
+        yield from self._turns((built, random), half, total, total, 2 * p.steps)
         yield Step(self._result(), total, total)
+
+    def _turns(
+        self, networks: Sequence[Trained], first: int, last: int, total: int, steps: int
+    ) -> Generator[Step[Result], Any, None]:
+        """The turns from `first` to `last` of all `total`, without those that are done."""
+        for turn in range(max(first, self._done), last):
+            each = networks[(turn - first) % len(networks)]
+            each.step()
+            self._done = turn + 1
+            number = turn // len(networks) + 1
+            yield Step(self._result(), self._done, total, f"step {number} of {steps}")
+
+    # -- stopping and going on ------------------------------------------------------------------
+
+    def keep(self) -> None:
+        arrays: dict[str, Any] = {}
+        for place, each in enumerate(self._networks):
+            arrays.update(each.arrays(f"{place}."))
+        self._kept.write(Checkpoint({"done": self._done}, arrays))
+
+    def _restore(self, *networks: Trained) -> None:
+        """Where an earlier training with the same settings has brought them."""
+        if self._given is None:
+            return
+        try:
+            for each in networks:
+                each.restore(self._given.arrays, f"{self._networks.index(each)}.")
+            self._done = int(self._given.content["done"])
+        except MISFITS as error:
+            raise misfit(error) from error
 
     def _recipe(self, **own: Any) -> Recipe:
         p = self._params
@@ -223,11 +270,6 @@ class _Race:
         learner = Learner(self._data, recipe, self._seed, device=self._device, network=network)
         self._networks.append(Trained(name, color, learner, first))
         return self._networks[-1]
-
-    def _next(self, network: Trained, total: int, note: str) -> Step[Result]:
-        network.step()
-        self._done += 1
-        return Step(self._result(), self._done, total, note)
 
     @torch.no_grad()
     def _compared(self, shallow: torch.nn.Module, deep: torch.nn.Module) -> float:
@@ -305,4 +347,10 @@ VIEW = View(
     live=False,
     film=True,
     needs=Needs.NEITHER,
-)
+    actions=(
+        Action(
+            "start_over", "Start over",
+            "Deletes the kept training with these settings and trains anew.", start_over,
+        ),
+    ),
+)  # fmt: skip

@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.step import Step
+from explorer.core.storage.checkpoint import Checkpoint
 from explorer.networks.devices import AUTO, resolve
 from explorer.training.small.averaging import averaged, voted, with_mean_weights
 from explorer.training.small.learner import Learner, refresh_norms, scored, tensors_of
 from explorer.views.shared.draw_cache import DrawCache
+from explorer.views.shared.learning.keeping import (
+    MISFITS,
+    Kept,
+    arrays_of,
+    keeping,
+    misfit,
+    restored_tensors,
+)
 from explorer.views.shared.learning.source import described
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from typing import Any
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
@@ -109,6 +119,10 @@ class Building:
         snapshots: int,
         share: float,
     ) -> None:
+        self._kept = Kept(
+            "ensembles", recipe=recipe.plain(), seed=seed, data=data.digest(), members=members,
+            snapshots=snapshots, share=share,
+        )  # fmt: skip
         self._data, self._recipe, self._seed = data, recipe, seed
         self._members = members
         self._device = resolve(AUTO)
@@ -123,22 +137,45 @@ class Building:
         self._weights: NDArray[np.bool_] | None = None
         self._losses: list[list[float]] = []
         self._growth: dict[str, list[tuple[int, float]]] = {}
+        self._learner: Learner | None = None
+        self._done = 0
 
     def run(self) -> Generator[Step[Result], None, None]:
+        """Every member; a training that was left goes on from what was kept of it."""
+        yield from keeping(self._trained(), self.keep)
+
+    def forget(self) -> None:
+        """What was kept of it.
+
+        Raises:
+            ExplorerError: There is none; it cannot be removed.
+        """
+        self._kept.forget()
+
+    def _trained(self) -> Generator[Step[Result], None, None]:
         steps, total = self._recipe.steps, self._recipe.steps * self._members
-        for member in range(self._members):
-            learner = Learner(self._data, self._recipe, self._seed + member, device=self._device)
-            self._losses.append([])
-            for number in range(1, steps + 1):
-                self._losses[-1].append(learner.train_step().loss)
-                if member == 0 and number in self._places:
-                    self._snap(learner)
-                if number == steps:
-                    self._own.append(self._probabilities(learner.network))
-                    self._grow(TRUE_AVERAGE, averaged(self._own))
-                    self._grow(TRUE_VOTE, voted(self._own))
-                note = f"network {member + 1} of {self._members}, step {number} of {steps}"
-                yield Step(self._result(), member * steps + number, total, note)
+        self._restore()
+        if self._done:
+            yield Step(self._result(), self._done, total)
+        for turn in range(self._done, total):
+            member, number = turn // steps, turn % steps + 1
+            if self._learner is None or number == 1:
+                self._learner = self._begun(member)
+                self._losses.append([])
+            learner = self._learner
+            self._losses[-1].append(learner.train_step().loss)
+            if member == 0 and number in self._places:
+                self._snap(learner)
+            if number == steps:
+                self._own.append(self._probabilities(learner.network))
+                self._grow(TRUE_AVERAGE, averaged(self._own))
+                self._grow(TRUE_VOTE, voted(self._own))
+            self._done = turn + 1
+            note = f"network {member + 1} of {self._members}"
+            yield Step(self._result(), self._done, total, note)
+
+    def _begun(self, member: int) -> Learner:
+        return Learner(self._data, self._recipe, self._seed + member, device=self._device)
 
     def _probabilities(self, network: nn.Module) -> NDArray[np.float32]:
         return scored(network, *self._test).probabilities
@@ -163,6 +200,51 @@ class Building:
     def _grow(self, name: str, given: NDArray[np.int64]) -> None:
         points = self._growth.setdefault(name, [])
         points.append((len(points) + 1, float((given == self._labels).mean())))
+
+    # -- stopping and going on ------------------------------------------------------------------
+
+    def keep(self) -> None:
+        """Writes everything that the next step depends on."""
+        arrays: dict[str, Any] = {"weights": np.zeros(0, bool)}
+        if self._weights is not None:
+            arrays["weights"] = self._weights
+        if self._learner is not None:
+            arrays.update(arrays_of(self._learner.state(), "learner."))
+        for place, state in enumerate(self._states):
+            arrays.update(arrays_of({k: v.cpu() for k, v in state.items()}, f"state.{place}."))
+        for name, members in (("own", self._own), ("snapped", self._snapped)):
+            arrays.update({f"{name}.{place}": each for place, each in enumerate(members)})
+        content = {
+            "done": self._done, "losses": self._losses, "growth": self._growth,
+            "own": len(self._own), "snapped": len(self._snapped),
+        }  # fmt: skip
+        self._kept.write(Checkpoint(content, arrays))
+
+    def _restore(self) -> None:
+        found = self._kept.read()
+        if found is None:
+            return
+        arrays, content, steps = found.arrays, found.content, self._recipe.steps
+        try:
+            done = int(content["done"])
+            member = max(0, done - 1) // steps
+            self._learner = self._begun(member)
+            self._learner.restore(restored_tensors(arrays, "learner."), done - member * steps)
+            self._own = [arrays[f"own.{place}"] for place in range(content["own"])]
+            self._snapped = [arrays[f"snapped.{place}"] for place in range(content["snapped"])]
+            self._states = [
+                {k: v.to(self._device) for k, v in restored_tensors(arrays, f"state.{n}.").items()}
+                for n in range(content["snapped"])
+            ]
+            self._weights = arrays["weights"] if len(arrays["weights"]) else None
+            self._losses = [list(map(float, losses)) for losses in content["losses"]]
+            self._growth = {
+                str(name): [(int(x), float(y)) for x, y in points]
+                for name, points in content["growth"].items()
+            }
+            self._done = done
+        except MISFITS as error:
+            raise misfit(error) from error
 
     def _rows(self) -> tuple[Row, ...]:
         rows = []

@@ -9,7 +9,7 @@ import numpy as np
 
 from explorer.core.layers import Board, Pane, Plot, Table
 from explorer.core.params import FolderRef, param
-from explorer.engine.view import Group, Needs, View
+from explorer.engine.view import Action, Group, Needs, View
 from explorer.training.small.recipe import SCHEDULES, Recipe
 from explorer.views.learning.ensembles.building import (
     DECK,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from explorer.core.layers import Color
     from explorer.core.step import Step
     from explorer.engine.scene import Scene
+    from explorer.training.small.data_set import DataSet
 
 EXPLANATION = r"""
 Networks with other random weights make other errors. Several together are wrong less often than one
@@ -74,7 +75,8 @@ after a short training, independent networks do. *Gain* and its standard error
 on and nothing was chosen by.
 
 **Reading it.** The pictures are those about which the networks disagree most: what one network
-predicts, and what all of them give together.
+predicts, and what all of them give together. A training that was left goes on where it was, with
+exactly the same numbers on the same number of threads; *Start over* forgets it.
 
 Canny 2018, *Designing, Visualizing and Understanding Deep Neural Networks*, lecture 8; Dietterich
 2000, *Ensemble Methods in Machine Learning*; Huang et al. 2017, *Snapshot Ensembles*; Izmailov et
@@ -115,21 +117,30 @@ class Params:
 
 def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     data, _ = yield from reading(scene, params.data, Result(""))
+    yield from _building(data, params, scene.seed).run()
+
+
+def start_over(scene: Scene, params: Params) -> Generator[Step[None], Any, None]:
+    """Forgets the kept training with these settings."""
+    data, _ = yield from reading(scene, params.data, None)
+    _building(data, params, scene.seed).forget()
+
+
+def _building(data: DataSet, params: Params, seed: int) -> Building:
     recipe = Recipe(
         params.layers, params.width, params.steps, rate=params.rate, schedule=params.schedule
     )
-    building = Building(
-        data, recipe, scene.seed,
+    return Building(
+        data, recipe, seed,
         members=params.members, snapshots=params.snapshots, share=params.share,
     )  # fmt: skip
-    yield from building.run()
 
 
 def draw(result: Result, params: Params) -> Board:
     return Board(
         result.cache.get("panes", lambda: _panes(result)),
         plots=(_growth(result), _losses(result)),
-        tables=(_table(result),),
+        tables=(_table(result),) if result.rows else (),
         summary=_summary(result),
         notes=result.notes,
     )
@@ -264,4 +275,10 @@ VIEW = View(
     live=False,
     film=True,
     needs=Needs.NEITHER,
-)
+    actions=(
+        Action(
+            "start_over", "Start over",
+            "Deletes the kept training with these settings and trains anew.", start_over,
+        ),
+    ),
+)  # fmt: skip

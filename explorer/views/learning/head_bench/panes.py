@@ -28,14 +28,14 @@ _CLASS_SIDE, _PLACE_SIDE = 72, 112
 def photo_pane(report: Report, photo: Picture, drawn: Sequence[Box]) -> Pane:
     """The open photo with what the new network outputs for it, and with the boxes drawn on it."""
     layers: list[Layer] = [photo, *truth_layer(drawn)]
-    title = "this photo"
+    title = "This photo"
     found = report.photo
     if found is not None:
         word = ""
         if len(found.probabilities):
             best = int(found.probabilities.argmax())
             word = f"{report.names[best]} {percent(float(found.probabilities[best]))}"
-            title = f"this photo: {word}"
+            title = f"This photo: {word}"
         if len(found.boxes):
             labels = report.names if len(found.boxes) > 1 else (word or "predicted box",)
             layers.append(

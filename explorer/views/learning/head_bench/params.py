@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.core.params import Box, Effect, FolderRef, Pick, param
 from explorer.training.heads.head import OPTIMIZERS
 from explorer.training.heads.losses import LOSSES
-from explorer.training.heads.sets import BOTH, BOX, CLASS, KINDS, SEVERAL
+from explorer.training.heads.sets import BOTH, BOX, CLASS, JOINTS, KINDS, SEVERAL
 
 if TYPE_CHECKING:
     from explorer.core.network_info import NetworkInfo
@@ -80,6 +80,12 @@ class Params:
     rate: float = param(
         5e-3, "Learning rate", "The highest one; it falls to zero along half a cosine.",
         low=1e-5, high=1.0, log=True, section=TRAINING,
+        when=lambda params, _info: params.trained != JOINTS,
+    )  # fmt: skip
+    joints_rate: float = param(
+        1e-3, "Learning rate", "The highest one; it falls to zero along half a cosine.",
+        low=1e-5, high=1.0, log=True, section=TRAINING,
+        when=lambda params, _info: params.trained == JOINTS,
     )  # fmt: skip
     batch: int = param(
         16, "Batch size", "Examples of one step.", low=1, high=256, log=True, section=TRAINING,

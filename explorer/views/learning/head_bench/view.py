@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import isnan
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from explorer.annotations.truth import counting
 from explorer.core.layers import Board
 from explorer.core.step import Step
+from explorer.core.storage.checkpoint import Checkpoint
+from explorer.core.storage.disk_cache import files_state
 from explorer.engine.view import Action, Group, View
 from explorer.training.heads.bench import Bench
 from explorer.training.heads.body import Body
 from explorer.training.heads.head import Plan
 from explorer.training.heads.report import CURVE, Report
-from explorer.training.heads.sets import CLASS, Wanted, set_for
+from explorer.training.heads.sets import CLASS, JOINTS, Wanted, set_for
 from explorer.views.learning.head_bench import charts, panes
 from explorer.views.learning.head_bench.params import ATTACHED, BOXES, Params
 from explorer.views.shared.anchors import passed_words
 from explorer.views.shared.common import photo_of
 from explorer.views.shared.draw_cache import DrawCache
+from explorer.views.shared.learning.keeping import Kept, keeping
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -54,7 +58,8 @@ It has one box for all classes, or one per class, of which only that of the true
 are the same as if trained one after the other; with the same network unfrozen they are not.
 
 **K boxes, K joints.** The same for exactly K objects, from left to right, or for K points. The
-number of outputs is fixed: photos with another number of objects need a detector.
+number of outputs is fixed: photos with another number of objects need a detector. Joints begin with
+their mean over the training examples; with few of them little is gained on that.
 
 **Reading it.** Frames are green where the class of a held-out example is correct and red where it
 is wrong; ground-truth boxes are dotted, predicted ones orange. IoU is the mean over held-out
@@ -64,7 +69,8 @@ frequent class*, or of the *mean box*, has found nothing in the features.
 **Bag of visual words.** The method before convolutional networks: SIFT descriptors of patches,
 k-means, a histogram per photo, a linear SVM.
 
-*Keep this network* puts it in the catalog under *Made here*.
+*Keep this network* puts it in the catalog under *Made here*. A training that was left goes on where
+it was, with exactly the same numbers on the same number of threads; *Start over* forgets it.
 
 Simonyan and Zisserman 2014, appendix A; Sermanet et al. 2014, *OverFeat*; Toshev and Szegedy 2014,
 *DeepPose*; Razavian et al. 2014, *CNN Features off-the-shelf*; Csurka et al. 2004, *Visual
@@ -77,6 +83,8 @@ NEXT = (
 )
 
 _KEPT = "heads"
+MOST_BYTES = 2**28
+"""Features that take more are computed again when a training is resumed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,24 +112,50 @@ def _trained(scene: Scene, params: Params) -> Generator[Step[Result], Any, Bench
         return found
     title = scene.network.info.title
     yield Step(Result(Report(params.trained, (), "your photos", title), photo, ready))
-    whole = params.trained != CLASS
-    body = Body(scene.network, whole=whole)
+    bench, place = _bench(scene, params)
+    if (state := place.read()) is not None:
+        bench.resume(state.arrays)
+    for step in keeping(bench.run(), lambda: _write(bench, place)):
+        yield Step(Result(step.value, photo, ready), step.done, step.total, step.note)
+    kept.clear()
+    kept[key] = bench
+    return bench
+
+
+def _bench(scene: Scene, params: Params) -> tuple[Bench, Kept]:
+    """The training, and where its state is kept."""
     wanted = Wanted(
         params.trained, params.folder, params.boxes, scene.image.pixels, params.most,
         params.objects, scene.seed,
     )  # fmt: skip
     plan = Plan(
         params.trained, cast("Attach", ATTACHED[params.attached]), BOXES[params.per_class],
-        params.loss, params.balance, params.steps, params.batch, params.rate, params.optimizer,
+        params.loss, params.balance, params.steps, params.batch,
+        params.joints_rate if params.trained == JOINTS else params.rate, params.optimizer,
         scene.seed,
     )  # fmt: skip
+    body = Body(scene.network, whole=params.trained != CLASS)
     classes = set_for(wanted)
     bench = Bench(body, classes, plan, words=params.words, photo=scene.image.pixels)
-    for step in bench.run():
-        yield Step(Result(step.value, photo, ready), step.done, step.total, step.note)
-    kept.clear()
-    kept[key] = bench
-    return bench
+    examples = [(e.label, e.name, e.path, e.boxes, e.points) for e in classes.train + classes.test]
+    files = files_state(Path(e.path) for e in classes.train + classes.test if e.path)
+    return bench, Kept(
+        "heads", network=scene.network.info.digest, photo=scene.image.key, plan=asdict(plan),
+        examples=examples, files=files, drawn=[asdict(box) for box in params.boxes],
+    )  # fmt: skip
+
+
+def _write(bench: Bench, place: Kept) -> None:
+    arrays = bench.arrays()
+    if sum(each.nbytes for each in arrays.values()) <= MOST_BYTES:
+        place.write(Checkpoint({}, arrays))
+
+
+def start_over(scene: Scene, params: Params) -> Generator[Step[None], Any, None]:
+    """Forgets the kept training with these settings."""
+    yield Step(None)
+    _bench(scene, params)[1].forget()
+    scene.memo(_KEPT, dict).clear()
 
 
 def keep(scene: Scene, params: Params) -> Generator[Step[Any], Any, NewNetwork]:
@@ -204,6 +238,10 @@ VIEW = View(
         Action(
             "keep", "Keep this network",
             "Adds the network with its new head to the catalog, under Made here.", keep,
+        ),
+        Action(
+            "start_over", "Start over",
+            "Deletes the kept training with these settings and trains anew.", start_over,
         ),
     ),
 )  # fmt: skip

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field, replace
-from math import exp, isfinite, log
+from math import exp, log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.core.settings import cache_folder
 from explorer.core.step import Step
-from explorer.core.storage.checkpoint import Checkpoint, read, write
+from explorer.core.storage.checkpoint import Checkpoint
 from explorer.networks.devices import AUTO, resolve
 from explorer.training.small.learner import Learner, diverged, scored, tensors_of
 from explorer.views.shared.draw_cache import DrawCache
+from explorer.views.shared.learning.keeping import (
+    MISFITS,
+    Kept,
+    arrays_of,
+    keeping,
+    misfit,
+    restored_tensors,
+)
 from explorer.views.shared.learning.source import described
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-    from pathlib import Path
 
     from explorer.training.small.data_set import DataSet
     from explorer.training.small.recipe import Recipe
@@ -172,9 +176,27 @@ class Search:
         counts = np.bincount(data.development.labels, minlength=len(data.classes))
         self._chance = float(counts.max() / counts.sum())
         self._test: float | None = None
+        self._blocks_done: tuple[float, ...] = ()
+        self._lost = False
+        self._learner: Learner | None = None
+        self._kept = Kept(
+            "searches", recipe=recipe.plain(), seed=seed, axes=axes, blocks=blocks,
+            data=data.digest(), trials=[[t.method, *t.place] for t in trials],
+        )  # fmt: skip
 
     def run(self) -> Generator[Step[Result], None, None]:
-        """Every setting; what was done before is taken from the file of this search."""
+        """Every setting; a search that was left goes on from what was kept of it."""
+        yield from keeping(self._searched(), self.keep)
+
+    def forget(self) -> None:
+        """What was kept of it.
+
+        Raises:
+            ExplorerError: There is none; it cannot be removed.
+        """
+        self._kept.forget()
+
+    def _searched(self) -> Generator[Step[Result], None, None]:
         self._restore()
         each = self._recipe.steps * self._blocks
         total = each * len(self._planned) + self._recipe.steps
@@ -182,32 +204,30 @@ class Search:
             if number < len(self._done):
                 continue
             note = f"trial {number + 1} of {len(self._planned)}"
-            done = number * each
-            for finished, lost in self._training(trial):
-                done += 1
-                if finished is None:
-                    yield Step(self._result(trial), min(done, total), total, note)
-                    continue
-                trial = replace(
-                    trial, blocks=(*trial.blocks, finished), diverged=trial.diverged or lost
-                )
-            self._done.append(trial)
-            self._keep()
+            for step in self._training(trial):
+                done = number * each + len(self._blocks_done) * self._recipe.steps + step
+                yield Step(self._result(trial), done, total, note)
+            self._done.append(replace(trial, blocks=self._blocks_done, diverged=self._lost))
+            self._blocks_done, self._lost = (), False
             yield Step(self._result(None), (number + 1) * each, total, note)
         yield from self._tested(total)
 
-    def _training(self, trial: Trial) -> Generator[tuple[float | None, bool], None, None]:
-        """(None, False) for every step, and (accuracy, whether it diverged) of every block."""
+    def _training(self, trial: Trial) -> Generator[int, None, None]:
+        """Trains and measures on every block that is not done; yields the step in a training."""
         recipe = self._recipe_of(trial)
-        for block in range(self._blocks):
-            learner = Learner(self._data, recipe, self._seed, block=block, device=self._device)
-            lost = False
-            for _ in range(recipe.steps):
+        for block in range(len(self._blocks_done), self._blocks):
+            learner = self._learner or self._begun(recipe, block)
+            self._learner, lost = learner, False
+            while learner.step < recipe.steps and not lost:
                 lost = diverged(learner.train_step())
-                if lost:
-                    break
-                yield None, False
-            yield (0.0 if lost else learner.score().accuracy), lost
+                if not lost:
+                    yield learner.step
+            self._blocks_done = (*self._blocks_done, 0.0 if lost else learner.score().accuracy)
+            self._lost = self._lost or lost
+            self._learner = None
+
+    def _begun(self, recipe: Recipe, block: int = 0) -> Learner:
+        return Learner(self._data, recipe, self._seed, block=block, device=self._device)
 
     def _recipe_of(self, trial: Trial) -> Recipe:
         recipe = self._recipe
@@ -218,15 +238,15 @@ class Search:
     def _tested(self, total: int) -> Generator[Step[Result], None, None]:
         """The best setting once more, on the test part."""
         best = self._result(None).best
-        if best is not None and not best.diverged:
-            recipe = self._recipe_of(best)
-            learner = Learner(self._data, recipe, self._seed, device=self._device)
-            for number in range(recipe.steps):
+        if best is not None and not best.diverged and self._test is None:
+            learner = self._learner = self._learner or self._begun(self._recipe_of(best))
+            while learner.step < learner.recipe.steps:
                 learner.train_step()
-                done = total - recipe.steps + number + 1
+                done = total - learner.recipe.steps + learner.step
                 yield Step(self._result(best), done, total, "the best setting is tested")
             test = tensors_of(self._data.test, self._device)
             self._test = scored(learner.network, *test).accuracy
+            self._learner = None
         yield Step(self._result(None), total, total)
 
     def _result(self, running: Trial | None) -> Result:
@@ -235,27 +255,36 @@ class Search:
             running, self._test, self._data.problems,
         )  # fmt: skip
 
-    # -- a search that was stopped goes on ---------------------------------------------------------
+    # -- stopping and going on ------------------------------------------------------------------
 
-    def _path(self) -> Path:
-        content: list[Any] = [
-            self._recipe.plain(), self._seed, self._axes, self._blocks, self._data.digest(),
-            [[t.method, *t.place] for t in self._planned],
-        ]  # fmt: skip
-        name = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
-        return cache_folder() / "searches" / f"{name}.npz"
-
-    def _keep(self) -> None:
-        path = self._path()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [[list(trial.blocks), trial.diverged] for trial in self._done]
-        write(path, Checkpoint({"trials": rows}))
+    def keep(self) -> None:
+        """Writes everything that the next step depends on."""
+        content: dict[str, Any] = {
+            "trials": [[list(trial.blocks), trial.diverged] for trial in self._done],
+            "blocks": list(self._blocks_done), "lost": self._lost, "test": self._test, "step": -1,
+        }  # fmt: skip
+        arrays: dict[str, Any] = {}
+        if self._learner is not None:
+            content["step"] = self._learner.step
+            arrays = dict(arrays_of(self._learner.state(), "learner."))
+        self._kept.write(Checkpoint(content, arrays))
 
     def _restore(self) -> None:
-        found = read(self._path())
-        rows = found.content.get("trials", []) if found is not None else []
-        for trial, row in zip(self._planned, rows, strict=False):
-            blocks, lost = row
-            if len(blocks) != self._blocks or not all(map(isfinite, blocks)):
-                return
-            self._done.append(replace(trial, blocks=tuple(blocks), diverged=bool(lost)))
+        found = self._kept.read()
+        if found is None:
+            return
+        content = found.content
+        try:
+            for trial, (blocks, lost) in zip(self._planned, content["trials"], strict=False):
+                measured = tuple(map(float, blocks))
+                self._done.append(replace(trial, blocks=measured, diverged=bool(lost)))
+            self._blocks_done = tuple(map(float, content["blocks"]))
+            self._lost, self._test = bool(content["lost"]), content["test"]
+            if (step := int(content["step"])) >= 0:
+                best = self._result(None).best
+                over = len(self._done) == len(self._planned) and best is not None
+                trial = best if over and best is not None else self._planned[len(self._done)]
+                self._learner = self._begun(self._recipe_of(trial), len(self._blocks_done))
+                self._learner.restore(restored_tensors(found.arrays, "learner."), step)
+        except MISFITS as error:
+            raise misfit(error) from error

@@ -10,7 +10,7 @@ import numpy as np
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Curve, Pane, Plot, Points, Table, Text
 from explorer.core.params import FolderRef, param
-from explorer.engine.view import Group, Needs, View
+from explorer.engine.view import Action, Group, Needs, View
 from explorer.training.small.data_set import BLOCKS
 from explorer.training.small.recipe import Recipe
 from explorer.views.learning.hyperparameter_search.searching import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from explorer.core.layers import Float32
     from explorer.core.step import Step
     from explorer.engine.scene import Scene
+    from explorer.training.small.data_set import DataSet
     from explorer.views.learning.hyperparameter_search.searching import Axis, Trial
 
 EXPLANATION = r"""
@@ -60,7 +61,8 @@ validation accuracy: the highest of many numbers is high by chance, too.
 **Learning rates are tried on a logarithmic axis**, since 0.01 and 0.02 differ as much as 0.1 and
 0.2. The right edge is dark where trainings diverge.
 
-A search that was stopped goes on after its last trial.
+A search that was left goes on where it was, with exactly the same numbers on the same number of
+threads; *Start over* forgets it.
 
 Bergstra and Bengio 2012, *Random Search for Hyper-Parameter Optimization*, section 1 and figure 1;
 Canny 2018, *Designing, Visualizing and Understanding Deep Neural Networks*, lecture 8.
@@ -71,8 +73,8 @@ NAMES = tuple(AXES)
 CELLS = 48
 """Of a map, a side."""
 MOST_ROWS = 12
-SIZE = (560.0, 480.0)
-LEFT, CAPTION = 100.0, 34.0
+SIZE = (320.0, 270.0)
+LEFT, CAPTION = 80.0, 34.0
 METHODS = {BOTH: (GRID, RANDOM), GRID: (GRID,), RANDOM: (RANDOM,)}
 
 
@@ -104,11 +106,21 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
         raise ExplorerError(
             "Both axes have the same hyperparameter.", "Choose another one for one of them."
         )
+    data, _ = yield from reading(scene, params.data, Result("", (params.x, params.y)))
+    yield from _search(data, params, scene.seed).run()
+
+
+def start_over(scene: Scene, params: Params) -> Generator[Step[None], Any, None]:
+    """Forgets the kept search with these settings."""
+    data, _ = yield from reading(scene, params.data, None)
+    _search(data, params, scene.seed).forget()
+
+
+def _search(data: DataSet, params: Params, seed: int) -> Search:
     axes = (params.x, params.y)
-    data, _ = yield from reading(scene, params.data, Result("", axes))
     recipe = Recipe(params.layers, params.width, params.steps, norm=params.norm, schedule="cosine")
-    trials = planned(METHODS[params.method], params.side, axes, scene.seed)
-    yield from Search(data, recipe, scene.seed, axes, trials, params.blocks).run()
+    trials = planned(METHODS[params.method], params.side, axes, seed)
+    return Search(data, recipe, seed, axes, trials, params.blocks)
 
 
 def draw(result: Result, params: Params) -> Board:
@@ -119,7 +131,7 @@ def draw(result: Result, params: Params) -> Board:
     return Board(
         panes,
         plots=(_progress(result),),
-        tables=(_table(result),),
+        tables=(_table(result),) if result.trials else (),
         summary=_summary(result),
         notes=result.notes,
     )
@@ -287,4 +299,10 @@ VIEW = View(
     live=False,
     film=True,
     needs=Needs.NEITHER,
-)
+    actions=(
+        Action(
+            "start_over", "Start over",
+            "Deletes the kept search with these settings and searches anew.", start_over,
+        ),
+    ),
+)  # fmt: skip

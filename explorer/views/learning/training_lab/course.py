@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,14 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.errors import ExplorerError
+from explorer.core.listing import quantity
 from explorer.core.step import Step
 from explorer.networks.devices import AUTO, resolve
+from explorer.networks.embedded.small_net import SmallNet, frozen
+from explorer.networks.made import NewNetwork
+from explorer.networks.preprocess import Preprocess
+from explorer.networks.shipped import SMALL_PLAIN, SMALL_RESIDUAL
 from explorer.training.small import runs
+from explorer.training.small.data_set import SIDE
 from explorer.training.small.history import History
 from explorer.training.small.learner import Learner, diverged
 from explorer.training.small.runs import Changed, Run
 from explorer.views.learning.training_lab.params import recipe_of
 from explorer.views.shared.draw_cache import DrawCache
+from explorer.views.shared.learning.keeping import keeping
 from explorer.views.shared.learning.source import described, reading
 
 if TYPE_CHECKING:
@@ -34,12 +40,9 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 """Validation pictures whose predictions are drawn."""
-KEPT_EVERY = 30.0
-"""Seconds of training between two checkpoints."""
-WORTH_KEEPING = 25
-"""Steps from which on a run that is left is kept."""
 MOST_KEPT = 40
 """Runs; older ones are deleted."""
+_LIVE = "training lab"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +96,8 @@ def steps(scene: Scene, params: Params) -> Generator[Step[Result], Params | None
     data, newest = yield from opening
     if newest is not None and given is None:
         params, recipe = newest, recipe_of(newest)
-    course = _Course(data, recipe, scene.seed)
+    course = Course(data, recipe, scene.seed)
+    _memo(scene)[_LIVE] = course
     if given is not None and params.run is not None:
         course.replay(given, Path(params.run.path))
     else:
@@ -101,7 +105,7 @@ def steps(scene: Scene, params: Params) -> Generator[Step[Result], Params | None
     yield from course.run()
 
 
-class _Course:
+class Course:
     """Lives on the runner's thread."""
 
     def __init__(self, data: DataSet, recipe: Recipe, seed: int) -> None:
@@ -173,38 +177,76 @@ class _Course:
             step = self._history.moments[-1].step if self._history.moments else 0
             yield Step(self._result(step), 1, 1)
             return
-        kept = time.monotonic()
-        try:
-            while True:
-                done = learner.step >= self._recipe.steps or bool(self._ended)
-                if self._history.due(learner.step, self._recipe.steps) and not self._ended:
-                    self._look(learner)
-                if done and learner.step > self._saved:
-                    self._keep(learner)
-                total = max(self._recipe.steps, learner.step)
-                news = yield Step(
-                    self._result(learner.step), total if self._ended else learner.step, total,
-                    self._ended or f"step {learner.step} of {self._recipe.steps}",
-                )  # fmt: skip
-                if news is not None:
-                    self._change(learner, recipe_of(news))
-                if learner.step >= self._recipe.steps or self._ended:
-                    if done:
-                        return
-                    continue
-                taken = learner.train_step()
-                self._history.add(taken)
-                if diverged(taken):
-                    self._ended = (
-                        f"The loss is not finite after step {learner.step}: the learning rate is "
-                        "too large for this network."
-                    )
-                if time.monotonic() - kept >= KEPT_EVERY:
-                    self._keep(learner)
-                    kept = time.monotonic()
-        finally:
-            if learner.step - self._saved >= WORTH_KEEPING:
-                self._keep(learner)
+        yield from keeping(self._trained(learner), lambda: self._keep(learner))
+
+    def _trained(self, learner: Learner) -> Generator[Step[Result], Params | None, None]:
+        while True:
+            done = learner.step >= self._recipe.steps or bool(self._ended)
+            if self._history.due(learner.step, self._recipe.steps) and not self._ended:
+                self._look(learner)
+            if done:
+                self._keep(learner)  # now, so that the last result says its name
+            total = max(self._recipe.steps, learner.step)
+            news = yield Step(
+                self._result(learner.step), total if self._ended else learner.step, total,
+                self._ended or f"step {learner.step} of {self._recipe.steps}",
+            )  # fmt: skip
+            if news is not None:
+                self._change(learner, recipe_of(news))
+            if learner.step >= self._recipe.steps or self._ended:
+                if done:
+                    return
+                continue
+            taken = learner.train_step()
+            self._history.add(taken)
+            if diverged(taken):
+                self._ended = (
+                    f"The loss is not finite after step {learner.step}: the learning rate is "
+                    "too large for this network."
+                )
+
+    # -- the network ------------------------------------------------------------------------------
+
+    @property
+    def recipe(self) -> Recipe:
+        """Of the next step."""
+        return self._recipe
+
+    def network(self) -> NewNetwork:
+        """The network as it is now, with its card.
+
+        Raises:
+            ExplorerError: There is none that could be used.
+        """
+        learner, recipe = self._learner, self._recipe
+        if learner is None or not learner.step:
+            raise ExplorerError(
+                "There is no trained network yet.", "Train it on the data of this run first."
+            )
+        if self._ended:
+            raise ExplorerError(
+                "The training diverged: its weights are not finite.",
+                "Choose a smaller learning rate and start over.",
+            )
+        assert isinstance(learner.network, SmallNet)
+        train, _ = self._data.split(0)
+        pictures, score = quantity(len(train), "picture"), learner.score()
+        return NewNetwork(
+            f"Small network on {self._data.name}", frozen(learner.network), "classification",
+            SMALL_RESIDUAL if recipe.shortcuts else SMALL_PLAIN, "", self._data.classes,
+            Preprocess(resize=SIDE, crop=SIDE, mean=(0.5,) * 3, std=(0.25,) * 3),
+            note=f"{recipe.layers} layers after {learner.step:,} steps from random weights on "
+            f"{pictures} of {self._data.name}.",
+            metrics=(
+                ("validation accuracy", score.accuracy),
+                ("validation loss", score.loss),
+            ),
+            recipe={
+                **recipe.plain(), "steps done": learner.step, "seed": self._seed,
+                "data": self._data.name, "digest": self._digest,
+                "changes": [[each.step, each.words] for each in self._changes],
+            },
+        )  # fmt: skip
 
     def _change(self, learner: Learner, recipe: Recipe) -> None:
         words = self._recipe.differences(recipe)
@@ -224,7 +266,7 @@ class _Course:
             self._given = self._learner.score().probabilities[self._rows].argmax(axis=1)
 
     def _keep(self, learner: Learner) -> None:
-        if not self._history.moments:
+        if not self._history.moments or learner.step <= self._saved:
             return
         self._name = self._name or runs.new_name()
         curve = tuple(
@@ -250,6 +292,18 @@ class _Course:
             self._shown.labels, self._given, self._changes, self._others, self._name,
             (*self._notes, *((self._ended,) if self._ended else ())),
         )  # fmt: skip
+
+
+def live(scene: Scene, params: Params) -> Course | None:
+    """The training that the view shows, where it has these settings."""
+    found = _memo(scene).get(_LIVE)
+    same = found is not None and (params.run is not None or found.recipe == recipe_of(params))
+    return found if same else None
+
+
+def _memo(scene: Scene) -> dict[str, Course]:
+    found: dict[str, Course] = scene.memo(_LIVE, dict)
+    return found
 
 
 def fitting(scene: Scene, params: Params) -> list[Run]:

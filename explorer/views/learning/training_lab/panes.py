@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from explorer.training.small.runs import Run
     from explorer.views.learning.training_lab.course import Result
 
-SIZE = (640.0, 400.0)
-LEFT = 96.0
+SIZE, LEFT = (420.0, 280.0), 80.0
+"""Small, so that the words can be read in small windows as well."""
 MOST_LAYERS = 12
 """Drawn one above the other; of deeper networks evenly spaced ones."""
 FULL = 0.35
@@ -96,9 +96,9 @@ def histograms(moments: Sequence[Moment], *, gradients: bool) -> Pane:
 
 
 def _marks(moments: Sequence[Moment]) -> list[str]:
-    """A step below about every fifth part."""
+    """A step below each of a few, later below about every fifth part."""
     count = len(moments)
-    marked = {round(part * (count - 1) / 4) for part in range(5)}
+    marked = {round(part * (count - 1) / 4) for part in range(5)} if count > 8 else range(count)
     return [str(each.step) if at in marked else "" for at, each in enumerate(moments)]
 
 

@@ -13,7 +13,7 @@ from explorer.core.step import Step
 from explorer.engine.view import Action, Group, Needs, View
 from explorer.training.small import runs
 from explorer.views.learning.training_lab import panes
-from explorer.views.learning.training_lab.course import Result, fitting, steps
+from explorer.views.learning.training_lab.course import Result, fitting, live, steps
 from explorer.views.learning.training_lab.params import Params
 from explorer.views.shared.common import percent
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from explorer.engine.scene import Scene
+    from explorer.networks.made import NewNetwork
 
 EXPLANATION = r"""
 A small convolutional network is trained here, from random weights. **Nearly everything can be
@@ -55,7 +56,8 @@ to the right, the first layer is on top; the gradients are logarithmic, larger o
 where it was stopped, with exactly the same numbers on the same number of threads; *Start over*
 forgets it. Each is a folder with two small files in the data folder, under *runs*: give it to
 somebody else, who opens it with *Open a run*. Compare settings by the validation accuracy; the
-test pictures are not used here.
+test pictures are not used here. *Keep this network* puts the network as it is now into the catalog,
+so that every other view can show it.
 
 **Data.** Without a folder these are shapes that the program draws. With one: a subfolder of photos
 for each class, at least ten in each.
@@ -125,6 +127,17 @@ def data(result: Result, params: Params) -> dict[str, Any]:
     }
 
 
+def keep(scene: Scene, params: Params) -> Generator[Step[Any], Any, NewNetwork]:
+    """The network as it is now; where these settings are not being trained, at the end of it."""
+    course = live(scene, params)
+    if course is None:
+        yield from steps(scene, params)
+        course = live(scene, params)
+        assert course is not None
+    yield Step(None)
+    return course.network()
+
+
 def start_over(scene: Scene, params: Params) -> Generator[Step[None], Any, None]:
     """Forgets the kept runs with these settings."""
     yield Step(None)
@@ -159,6 +172,10 @@ VIEW = View(
     film=True,
     needs=Needs.NEITHER,
     actions=(
+        Action(
+            "keep", "Keep this network",
+            "Adds the network as it is now to the catalog, under Made here.", keep,
+        ),
         Action(
             "start_over", "Start over", "Deletes the kept run with these settings and trains anew.",
             start_over,

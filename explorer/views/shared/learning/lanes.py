@@ -9,9 +9,11 @@ import numpy as np
 
 from explorer.training.small.history import weight_gradients
 from explorer.training.small.learner import diverged
+from explorer.views.shared.learning.keeping import arrays_of, restored_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -95,6 +97,28 @@ class Trained:
         score = self.learner.score()
         self.looks.append((float(self.first + self.learner.step), score.loss, score.accuracy))
         self.flows.append(weight_gradients(self.learner.flow()))
+
+    def arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """All that its next step and its curves depend on; `restore` is the inverse."""
+        return {
+            **arrays_of(self.learner.state(), f"{prefix}learner."),
+            f"{prefix}step": np.array(self.learner.step),
+            f"{prefix}losses": np.array(self.losses, np.float64),
+            f"{prefix}accuracies": np.array(self.accuracies, np.float64),
+            f"{prefix}looks": np.array(self.looks, np.float64).reshape(-1, 3),
+            f"{prefix}flows": np.array(self.flows, np.float32),
+            f"{prefix}lost": np.array(self.lost),
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], prefix: str) -> None:
+        """Raises one of `keeping.MISFITS` where the arrays are of another network."""
+        own = restored_tensors(arrays, f"{prefix}learner.")
+        self.learner.restore(own, int(arrays[f"{prefix}step"]))
+        self.losses = arrays[f"{prefix}losses"].tolist()
+        self.accuracies = arrays[f"{prefix}accuracies"].tolist()
+        self.looks = [(a, b, c) for a, b, c in arrays[f"{prefix}looks"].tolist()]
+        self.flows = list(arrays[f"{prefix}flows"])
+        self.lost = bool(arrays[f"{prefix}lost"])
 
     def lane(self) -> Lane:
         weights = list(self.learner.network.parameters())
