@@ -183,7 +183,7 @@ class OnnxSheet(Overlay):
         missing = [said for word, said in words.items() if word in self._questions.unclear]
         *first, last = missing
         listed = f"{', '.join(first)} {self.tr('and')} {last}" if first else last
-        return self.tr("The file does not name {what}: usual values are filled in.").format(
+        return self.tr("The file does not contain {what}: check the usual values below.").format(
             what=listed
         )
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from explorer.core.layers import Board, Heat, Layer, Pane, Picture, Table, Text
+from explorer.core.layers import Board, Heat, Layer, Pane, Picture, Table, Text, class_colors
 from explorer.core.step import Step
 from explorer.engine.view import Group, Needs, View
 from explorer.training.data.map_pairs import CLASSES
 from explorer.views.generative.image_translation.maps import (
-    LEGEND,
     drawing,
     empty_land,
     judged,
@@ -27,7 +26,7 @@ from explorer.views.generative.image_translation.params import (
     Params,
 )
 from explorer.views.generative.image_translation.photos import colored, enlarged
-from explorer.views.shared.common import percent, photo_of, size_of
+from explorer.views.shared.common import color, percent, photo_of, size_of
 from explorer.views.shared.translation.networks import (
     MAPS,
     cut,
@@ -72,8 +71,9 @@ with $\lambda = 100$.
 possible maps is best, and thin streets vanish. **PatchGAN**: $D$ has a score for every patch of
 34 x 34 pixels; the map shows the probability that a patch is made, not real.
 
-**Paint** streets, parks, water and highways on the map with the brush: the photo follows. [ and ]
-change the size of the brush, E erases, Ctrl+Z takes back a stroke.
+**Paint** streets, parks, water and highways on the map with the brush: the photo follows. While you
+paint, the strokes have the colors of the key; *Input* is the map in its own colors, as the network
+gets it. [ and ] change the size of the brush, E erases, Ctrl+Z takes back a stroke.
 
 **U-Net.** The *skip connections* carry the maps of the encoder to the decoder. Switch them off one
 by one: without those at 1/2 and 1/4 of the side edges get lost, without the others the layout.
@@ -147,12 +147,12 @@ def _shown(*pairs: tuple[str, UInt8]) -> tuple[tuple[str, Picture], ...]:
 
 def _larger(begun: Result, network: Any, params: Params) -> Result:
     found = enlarged(network, cut(begun.photo.rgb, begun.region), params.side)
-    gain = found.made_ratio - found.plain_ratio
+    gain = round(found.made_ratio - found.plain_ratio, 2) + 0.0  # no -0.0
     height, width = found.truth.shape[:2]
     small = Picture(found.small, (0.0, 0.0, float(width), float(height)), name="input")
     rows = (
         ("bicubic", round(found.plain_ratio, 2), 0.0),
-        ("network", round(found.made_ratio, 2), round(gain, 2)),
+        ("network", round(found.made_ratio, 2), gain),
     )
     return replace(
         begun,
@@ -217,7 +217,7 @@ def _painted(begun: Result, network: Any, params: Params, scene: Scene) -> Resul
     x0, y0, x1, y1 = region
     return replace(
         begun,
-        pictures=_shown(("Photo of the map", made), ("Input", canvas)),
+        pictures=_shown(("Photo of the map", made), ("Input: the map", canvas)),
         canvas=Picture(canvas, (float(x0), float(y0), float(x1), float(y1)), name="map"),
         columns=("class", "of the map"),
         rows=tuple((name, round(share, 4)) for name, share in zip(CLASSES, counts, strict=True)),
@@ -243,13 +243,11 @@ def draw(result: Result, params: Params) -> Board:
     frame = region_frame(result.region)
     panes = [Pane("image", size, (result.photo, frame), title="Photo: drag a region")]
     if result.canvas is not None:
-        key = Text(
-            "\n".join(LEGEND), (0.0, size[1]), size=9.0, swatches=tuple(LEGEND.values()), name="key"
-        )
+        brushes = tuple(map(color, class_colors(256)[1 : 1 + len(CLASSES)]))
+        key = Text("\n".join(CLASSES), (0.0, size[1]), size=9.0, swatches=brushes, name="key")
         layers: tuple[Layer, ...] = (result.photo, result.canvas, key)
         panes.append(Pane("drawing", size, layers, title="Map: paint here"))
-    pictures = result.pictures[:1] if params.kind == TO_PHOTO else result.pictures
-    panes += _region_panes(pictures)
+    panes += _region_panes(result.pictures)
     if result.patches is not None:
         panes.append(_patches(result))
     table = Table("figures", result.columns, result.rows, title="Figures")
