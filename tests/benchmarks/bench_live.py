@@ -45,7 +45,7 @@ RATE = 60.0
 source would be what is measured."""
 
 FRAMES = 60
-ROUNDS = 3
+ROUNDS = 5
 SECONDS = 4.0
 SETTLE_MS = round(REWIND_SECONDS * 1000) + 200
 """Until frames go as fast as they come: there is memory for those of the last seconds then."""
