@@ -19,7 +19,7 @@ from explorer.engine.engine import Engine
 from explorer.images.image import from_array
 from explorer.images.sources import gallery
 from explorer.live.moving import MovingScene
-from explorer.live.record import FilmRecorder, Look
+from explorer.live.recording.recorder import FilmRecorder, Look
 from explorer.live.slot import Shot
 
 pytestmark = pytest.mark.benchmark
@@ -77,6 +77,7 @@ def test_recording_does_not_slow_what_is_live(tmp_path: Path) -> None:
     for number in range(ROUNDS):
         alone.append(seconds(engine, ask, pixels, None)[0])
         recorder = FilmRecorder(tmp_path / f"{number}.mp4")
+        time.sleep(1.5)
         taken, handovers = seconds(engine, ask, pixels, recorder)
         late.append(recorder.status.frames - recorder.status.encoded)
         recorder.stop()

@@ -13,7 +13,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.runner import State, Update
 from explorer.core.step import Step
 from explorer.live.capture import Phase
-from explorer.live.record import FilmRecorder, Look, RecordStatus, rendered, rendered_whole
+from explorer.live.recording.recorder import FilmRecorder, Look
 from explorer.ui.dialogs.export import ExportKind, ExportSheet, Options
 from explorer.ui.dialogs.save_folder import ask_save_place
 from explorer.ui.live.writing import Writing
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from explorer.live.capture import Capture
+    from explorer.live.recording.writer import RecordStatus
     from explorer.ui.shell.desk import Desk
 
 RECOVERED = "recovered"
@@ -207,7 +208,7 @@ class Recording(QObject):
         self.recorder = FilmRecorder(
             Path(path),
             rate or self._pace(),
-            render=rendered_whole if beside else rendered,
+            whole=beside,
             notify=self._woken.emit,
         )
         self.show()
@@ -280,7 +281,7 @@ class Recording(QObject):
         """Names what an earlier run that ended in the middle has recorded."""
 
         def job() -> Generator[Step[Any], Any, None]:
-            from explorer.live.unfinished import recover
+            from explorer.live.recording.unfinished import recover
 
             yield Step(list(recover()))
 
