@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import statistics
 import sys
 import time
@@ -54,12 +55,18 @@ LATEST_MS = 8.0
 MINUTES = 10
 OLDEST_SECONDS = 0.160
 GROWTH_MB = 10.0
-NETWORKS = (
-    NetworkSpec("lite-fasterrcnn", device="cpu"),
-    NetworkSpec("ssdlite320_mobilenet_v3_large", weights="none", device="cpu"),
+FASTER_RCNN = "lite-fasterrcnn"
+UNTRAINED = "ssdlite320_mobilenet_v3_large"
+RATIOS = (
+    (FASTER_RCNN, False, LEAST_RATIO),
+    (UNTRAINED, False, LEAST_RATIO),
+    (FASTER_RCNN, True, 1.4),
+    (UNTRAINED, True, 1.3),
+    ("lite-ssd", True, 1.8),
+    ("lite-retinanet", True, 1.4),
+    ("lite-yolo-v2", True, 1.4),
 )
-WITH_RUNTIME = {False: LEAST_RATIO, True: 1.3}
-"""With ONNX Runtime, or by torch alone: the least ratio."""
+"""A network, with ONNX Runtime or by torch alone, and the least ratio."""
 
 
 class Loop:
@@ -94,9 +101,12 @@ def frames() -> list[Pixels]:
 
 @pytest.fixture(autouse=True)
 def as_the_program_runs() -> Iterator[None]:
-    """Two threads for torch, short turns between Python's threads, no full collections."""
+    """Two threads for torch, short turns between Python's threads, no full collections.
+
+    On a machine with a busy core OMP_NUM_THREADS=1 gives ratios that mean something.
+    """
     threads, interval = torch.get_num_threads(), sys.getswitchinterval()
-    torch.set_num_threads(2)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
     sys.setswitchinterval(0.001)
     settle()
     yield
@@ -147,13 +157,19 @@ class Bare(QObject):
         return time.perf_counter() - began
 
 
-@pytest.mark.parametrize("runtime", WITH_RUNTIME, ids=("torch", "onnx"))
-@pytest.mark.parametrize("spec", NETWORKS, ids=lambda spec: spec.name)
+@pytest.mark.parametrize(
+    ("name", "runtime", "least"),
+    RATIOS,
+    ids=[f"{name}-{'onnx' if runtime else 'torch'}" for name, runtime, _ in RATIOS],
+)
 def test_live_detection(
-    spec: NetworkSpec, runtime: bool, frames: list[Pixels], qtbot: QtBot,
+    name: str, runtime: bool, least: float, frames: list[Pixels], qtbot: QtBot,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
+    if name not in {entry.name for entry in catalog.entries()}:
+        pytest.skip(f"the weights of {name} are not shipped")
     monkeypatch.setattr(packages, "has_runtime", lambda: runtime)
+    spec = NetworkSpec(name, weights="none" if name == UNTRAINED else "", device="cpu")
     window = Window(Settings(), wishes={"view": "detections"})
     window.resize(1440, 900)
     with qtbot.waitSignal(window.loaded, timeout=120_000):
@@ -194,17 +210,17 @@ def test_live_detection(
         ratios.append(rate * inference)
         ages += [age - (2 / RATE + inference) for _, age, _ in shown]
         late += lateness.late
-        print(f"\n{spec.name} ({label.text()}): bare {1 / inference:.1f}/s, shown {rate:.1f}/s, "
+        print(f"\n{name} ({label.text()}): bare {1 / inference:.1f}/s, shown {rate:.1f}/s, "
               f"median age {1000 * statistics.median(a for _, a, _ in shown):.0f} ms")  # fmt: skip
     window.close()
     window.deleteLater()
     p99 = float(np.percentile(late, 99))
     print(
-        f"{spec.name}: end to end {statistics.median(ratios):.2f} x the bare loop; timers p99 "
+        f"{name}: end to end {statistics.median(ratios):.2f} x the bare loop; timers p99 "
         f"{p99:.1f} ms late, most {max(late):.1f}; age beyond two frames and the inference: median "
         f"{1000 * statistics.median(ages):.1f} ms, p95 {1000 * np.percentile(ages, 95):.1f} ms"
     )
-    assert statistics.median(ratios) >= WITH_RUNTIME[runtime]
+    assert statistics.median(ratios) >= least
     assert p99 <= LATEST_MS
     assert statistics.median(ages) <= 0.0
 
@@ -219,7 +235,7 @@ def test_ten_minutes_of_live_detection(frames: list[Pixels], qtbot: QtBot) -> No
     live, study = window.live, window.study
     live.make = lambda _: Loop(frames)
     study.set_view("detections")
-    study.set_network(NETWORKS[0])
+    study.set_network(NetworkSpec(FASTER_RCNN, device="cpu"))
     ages: list[float] = []
 
     def painted() -> None:

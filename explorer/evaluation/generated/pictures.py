@@ -59,6 +59,11 @@ def sharpness(pictures: Pictures) -> float:
     return float(np.abs(np.diff(pictures.astype(np.float32), axis=2)).mean())
 
 
+def signal_to_noise(made: torch.Tensor, real: torch.Tensor) -> float:
+    """The peak signal-to-noise ratio of two equal shapes with values in [0, 1], in dB."""
+    return float(-10 * (made.clamp(0, 1) - real).square().mean().log10())
+
+
 def to_pixels(pictures: torch.Tensor) -> Pictures:
     """(N, 3, H, W), -1..1 -> (N, H, W, 3) uint8."""
     values = ((pictures.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)

@@ -50,12 +50,19 @@ class UNetGenerator(nn.Module):
             inputs = width + beside
         self.drop = nn.Dropout2d(0.5)
 
-    def forward(self, pictures: Tensor, *, without: Collection[int] = ()) -> Tensor:
+    def forward(
+        self,
+        pictures: Tensor,
+        *,
+        without: Collection[int] = (),
+        noise: torch.Generator | None = None,
+    ) -> Tensor:
         """(N, 3, H, W), -1..1 -> the same, translated; H and W are multiples of 32.
 
         Args:
             pictures: In the first domain.
             without: Skip connections that carry zeros: 1 = from half of the side, 2, 3, ...
+            noise: Draws the channels that are dropped, as in training; None = as the mode says.
         """
         kept: list[Tensor] = []
         maps = pictures
@@ -65,12 +72,18 @@ class UNetGenerator(nn.Module):
         for number, step in enumerate(self.up):
             maps = step(functional.relu(maps))
             if number < DROPPED:
-                maps = self.drop(maps)
+                maps = self.drop(maps) if noise is None else _dropped(maps, self.drop.p, noise)
             level = len(self.up) - 1 - number
             if level:
                 beside = kept[level - 1]
                 maps = torch.cat([maps, beside * 0 if level in without else beside], dim=1)
         return maps.float().tanh()
+
+
+def _dropped(maps: Tensor, share: float, noise: torch.Generator) -> Tensor:
+    """(N, C, h, w) with that share of the channels at zero, the others larger to match."""
+    kept = torch.rand(maps.shape[:2], generator=noise, device=noise.device) >= share
+    return maps * (kept / (1 - share)).to(maps)[:, :, None, None]
 
 
 class PatchDiscriminator(nn.Module):

@@ -100,8 +100,8 @@ class OnnxSheet(Overlay):
         self.choose.clicked.connect(self._want_names)
         self.width_box = self._side(self.tr("Width"))
         self.height_box = self._side(self.tr("Height"))
-        self.fit_box = self._combo(self.tr("From the photo"))
-        self.scale = self._combo(self.tr("Values"))
+        self.fit_box = self._combo(self.tr("Photo to input"))
+        self.scale = self._combo(self.tr("Pixel values"))
         self.mean = self._numbers(self.tr("Mean"))
         self.std = self._numbers(self.tr("Standard deviation"))
         self.order = self._combo(self.tr("Order of the channels"))
@@ -146,8 +146,8 @@ class OnnxSheet(Overlay):
             (self.tr("Outputs"), self.form, self.form),
             (self.tr("Class names"), self._line(self.names, self.choose), self.names),
             (self.tr("Input size"), size, self.width_box),
-            (self.tr("From the photo"), self.fit_box, self.fit_box),
-            (self.tr("Values"), self.scale, self.scale),
+            (self.tr("Photo to input"), self.fit_box, self.fit_box),
+            (self.tr("Pixel values"), self.scale, self.scale),
             (self.tr("Mean"), self.mean, self.mean),
             (self.tr("Standard deviation"), self.std, self.std),
             (self.tr("Channels"), channels, self.order),
@@ -180,10 +180,10 @@ class OnnxSheet(Overlay):
             "preprocessing": self.tr("the preprocessing"),
             "class names": self.tr("the class names"),
         }
-        missing = [words[word] for word in self._questions.unclear if word in words]
+        missing = [said for word, said in words.items() if word in self._questions.unclear]
         *first, last = missing
         listed = f"{', '.join(first)} {self.tr('and')} {last}" if first else last
-        return self.tr("The file does not say {what}. Usual values are filled in.").format(
+        return self.tr("The file does not contain {what}: check the usual values below.").format(
             what=listed
         )
 
@@ -262,7 +262,7 @@ class OnnxSheet(Overlay):
             shown = ", ".join(one.names[:SHOWN_NAMES]) + rest
             tip = Qt.ItemDataRole.ToolTipRole
             self.names.setItemData(self.names.count() - 1, shown, tip)
-        self.names.addItem(self.tr("None: numbers"), ())
+        self.names.addItem(self.tr("None: numbers are shown"), ())
         rows = [one.names for one in self._lists]
         none = chosen is not None and not chosen
         self.names.setCurrentIndex(

@@ -18,6 +18,7 @@ from explorer.core.params import Effect, effect_of, references
 from explorer.core.runner import State, Update
 from explorer.ui.study.asking import Asking
 from explorer.ui.study.choice import Choice
+from explorer.ui.study.choosing import natural_view
 from explorer.ui.study.shown import Shown
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from explorer.core.runner import Failure
     from explorer.engine.answer import Answer
     from explorer.engine.finish import FinishedAnswer
-    from explorer.engine.view import Action
+    from explorer.engine.view import Action, View
     from explorer.images.image import Image
     from explorer.live.pace import Pace
     from explorer.live.slot import Slot
@@ -364,7 +365,7 @@ class Study(Choice):
         if self._ready is None or (self.image is None and self.wants_photo):
             return
         if self.view is None:
-            first = self.views.get(FIRST_VIEW) or next(iter(self.views.values()), None)
+            first = self._first_view()
             if first is None:
                 return
             self.set_view(first.name)
@@ -378,6 +379,14 @@ class Study(Choice):
             self.waiting.emit()
             return
         self._look_through_job(fresh=fresh, start=start)
+
+    def _first_view(self) -> View[Any, Any] | None:
+        """The view to begin with: one for the network that was chosen before, if any."""
+        first, entry = self.views.get(FIRST_VIEW), self.entry()
+        task = entry.task if entry is not None else ""
+        if first is not None and (not task or first.suits(task)):
+            return first
+        return natural_view(self.views, task, live=self.live)
 
     def begin_job(self) -> None:
         """Begins the background job of a view that waits for it, or tries a failed one again."""

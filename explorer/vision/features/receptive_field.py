@@ -20,6 +20,7 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
 from explorer.core.errors import ExplorerError
 from explorer.networks.hooks import captured, output_until
+from explorer.networks.onnx.runtime import RuntimeModule
 from explorer.networks.preprocess import SAME_FRAME, Frame, grid_frame
 from explorer.vision.features.activations import (
     RESIZE,
@@ -96,6 +97,7 @@ class Fields:
         batch: Height and width of what the cells of a map divide: another than `size` where a
             detector of another kind resizes its picture.
         to_batch: From the picture's pixels to those of the batch.
+        refusal: Why they cannot be worked out for this network; then there are no layers.
     """
 
     layers: Mapping[str, LayerFields]
@@ -103,6 +105,7 @@ class Fields:
     frame: Frame
     batch: tuple[int, int]
     to_batch: Frame
+    refusal: ExplorerError | None = None
 
     @property
     def assumed(self) -> tuple[str, ...]:
@@ -115,6 +118,8 @@ class Fields:
         return self.to_batch.then(grid_frame(self.batch, (height, width)))
 
     def __getitem__(self, layer: str) -> LayerFields:
+        if self.refusal is not None:
+            raise self.refusal
         if layer not in self.layers:
             raise ExplorerError(
                 f"The layer {layer!r} does not run as a module for this photo.",
@@ -136,6 +141,8 @@ def fields(module: nn.Module, images: Tensor | list[Tensor]) -> Fields:
     image = given = images[0] if isinstance(images, list) else images
     size = batch = _sides(given)
     frame = to_batch = SAME_FRAME
+    if isinstance(module, RuntimeModule):  # no operation of torch's can be followed
+        return Fields({}, size, frame, batch, to_batch, module.refusal("receptive fields"))
     transform: Any = getattr(module, RESIZE, None)
     if isinstance(transform, GeneralizedRCNNTransform):
         resized = transform([given])[0]

@@ -67,3 +67,23 @@ def test_a_patchs_score_depends_on_34_pixels():
 def test_the_generator_without_pairs_keeps_the_size():
     with torch.no_grad():
         assert ResidualGenerator(4, 1)(torch.randn(1, 3, 32, 48)).shape == (1, 3, 32, 48)
+
+
+def test_noise_drops_half_of_the_channels_and_doubles_the_others(small):
+    pictures = torch.randn(1, 3, 32, 32)
+
+    def drawn(seed):
+        return small(pictures, noise=torch.Generator().manual_seed(seed))
+
+    assert torch.equal(drawn(0), drawn(0))
+    assert not torch.equal(drawn(0), drawn(1))
+    given = {}
+    handle = small.up[1].register_forward_pre_hook(lambda _, inputs: given.update(maps=inputs[0]))
+    whole = small(pictures)
+    before = given["maps"][:, :6]  # of the first step; the skip's come after them
+    drawn(0)
+    handle.remove()
+    after = given["maps"][:, :6]
+    for one, other in zip(after[0], before[0], strict=True):
+        assert torch.equal(one, 0 * other) or torch.equal(one, 2 * other)
+    assert not torch.equal(whole, drawn(0))

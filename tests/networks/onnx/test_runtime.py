@@ -17,6 +17,7 @@ from explorer.core.errors import Cancelled, ExplorerError
 from explorer.networks import catalog
 from explorer.networks.hooks import captured, input_until, interruptible, rerouted
 from explorer.networks.onnx.runtime import RuntimeModule
+from explorer.vision.features.receptive_field import fields
 from tests.networks.onnx_files import model_of, written
 
 if TYPE_CHECKING:
@@ -255,3 +256,14 @@ def test_boxes_and_their_attribution_without_gradients(tmp_path: Path) -> None:
         values = answer.data[f"map_{method}"]
         half = values.shape[1] // 2
         assert values[:, :half].mean() > values[:, half:].mean(), method
+
+
+def test_its_receptive_fields_are_refused_without_a_pass(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = module_of(path)
+    monkeypatch.setattr(module, "run", lambda _: pytest.fail("every tensor would be computed"))
+    found = fields(module, torch.zeros(1, 3, 32, 32))
+    assert found.layers == {}
+    with pytest.raises(ExplorerError, match=r"has no receptive fields: .* exact form of Resize"):
+        found["conv"]

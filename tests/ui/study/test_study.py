@@ -45,6 +45,14 @@ def test_the_first_photo_is_looked_at_with_the_first_view_and_its_network(
     assert study.board.summary == "from 0.50"
 
 
+def test_a_network_that_was_chosen_before_the_first_view_brings_one_for_it(
+    desk: ToyDesk, bridge: ToyBridge
+) -> None:
+    desk.study.use("finder")
+    desk.study.set_image(photo())
+    assert (bridge.asked[-1].view.name, bridge.asked[-1].spec) == ("find", FINDER)
+
+
 def test_nothing_is_asked_before_the_networks_are_known(desk: ToyDesk, bridge: ToyBridge) -> None:
     early = Study(bridge, desk.main)
     early.set_image(photo())

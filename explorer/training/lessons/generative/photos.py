@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from explorer.evaluation.generated.pictures import signal_to_noise
 from explorer.images.image import open_image
 from explorer.networks.generative.colorizer import (
     TAPS,
@@ -263,7 +264,7 @@ def resolution_figures(model: Any, photos: Iterable[NDArray[np.uint8]]) -> dict[
         small = (bicubic(large, 1 / SCALE).clamp(0, 1) * 255).round() / 255
         inner = (..., slice(SCALE, -SCALE), slice(SCALE, -SCALE))
         ratios.append([
-            float(-10 * (made.clamp(0, 1) - large)[inner].square().mean().log10())
+            signal_to_noise(made[inner], large[inner])
             for made in (model(small), bicubic(small, SCALE))
         ])  # fmt: skip
     ours, plain = np.mean(ratios, axis=0)

@@ -1,0 +1,1 @@
+"""One picture becomes another: larger, in color, a map, or a photo of a drawn map."""

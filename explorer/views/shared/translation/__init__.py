@@ -1,0 +1,1 @@
+"""Networks that translate pictures, as several views use them."""
