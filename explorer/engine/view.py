@@ -61,6 +61,7 @@ class Group(Enum):
     SEGMENTATION = "segmentation"
     INSIDE = "inside"
     SYNTHESIS = "synthesis"
+    GENERATIVE = "generative"
     LEARNING = "learning"
     EVALUATION = "evaluation"
     OTHER = "other"  # of plug-ins
@@ -82,6 +83,7 @@ _TITLES = {
     Group.SEGMENTATION: "Masks and pose",
     Group.INSIDE: "Inside the network",
     Group.SYNTHESIS: "Synthesis",
+    Group.GENERATIVE: "Generative networks",
     Group.LEARNING: "Learning",
     Group.EVALUATION: "Evaluation",
     Group.OTHER: "Other",

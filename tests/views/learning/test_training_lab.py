@@ -14,10 +14,10 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Boxes
 from explorer.core.params import FolderRef
 from explorer.engine.scene import Scene
-from explorer.training.small import runs
 from explorer.training.small.data_set import drawn
 from explorer.training.small.learner import Learner
 from explorer.training.small.recipe import Recipe
+from explorer.training.small.runs import RUNS
 from explorer.views.learning.training_lab import course
 from explorer.views.learning.training_lab.course import SHOWN
 from explorer.views.learning.training_lab.params import Augmentation, Params, recipe_of
@@ -105,10 +105,10 @@ def test_more_steps_continue_a_training_at_its_end() -> None:
 
 def test_a_run_that_was_left_goes_on_bit_equal(monkeypatch: pytest.MonkeyPatch) -> None:
     straight = data_of(PARAMS)
-    runs.remove(runs.listed()[0].name)
+    RUNS.remove(RUNS.listed()[0].name)
     monkeypatch.setattr(course, "WORTH_KEEPING", 1)
     data_of(PARAMS, count=9)  # closed after nine steps
-    (kept,) = runs.listed()
+    (kept,) = RUNS.listed()
     assert kept.step == 9
     resumed = data_of(PARAMS)
     for key, value in straight.items():
@@ -116,7 +116,7 @@ def test_a_run_that_was_left_goes_on_bit_equal(monkeypatch: pytest.MonkeyPatch) 
             if isinstance(value, np.ndarray) and value.ndim > 1 and key != "kernels":
                 value, resumed[key] = value[-1], resumed[key][-1]
             np.testing.assert_array_equal(value, resumed[key], key)
-    assert len(runs.listed()) == 1
+    assert len(RUNS.listed()) == 1
 
 
 def test_a_checkpoint_is_written_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_a_checkpoint_is_written_meanwhile(monkeypatch: pytest.MonkeyPatch) -> N
     generator = VIEW.compute(Scene(None, None, 3), PARAMS)
     for _ in range(4):
         step = next(generator)
-    (kept,) = runs.listed()
+    (kept,) = RUNS.listed()
     assert kept.step == step.value.step == 3
     assert kept.name in draw(step.value, PARAMS).summary
     generator.close()
@@ -151,20 +151,20 @@ def test_kept_runs_are_compared_and_forgotten() -> None:
     ]  # fmt: skip
     assert len(board.plots[0].curves) == 4
     list(start_over(Scene(None, None, 3), PARAMS))
-    assert len(runs.listed()) == 2
+    assert len(RUNS.listed()) == 2
     with pytest.raises(ExplorerError, match="No run with these settings"):
         list(start_over(Scene(None, None, 3), PARAMS))
     list(clear(Scene(None, None, 3), PARAMS))
-    assert runs.listed() == []
+    assert RUNS.listed() == []
 
 
 def test_another_persons_run_is_shown_and_on_the_same_data_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     last(VIEW, PARAMS)
-    (kept,) = runs.listed()
+    (kept,) = RUNS.listed()
     place = tmp_path / "given"
-    shutil.move(runs.folder() / kept.name, place)
+    shutil.move(RUNS.folder() / kept.name, place)
     opened = Params(run=FolderRef(str(place)))
     result, board = last(VIEW, opened, seed=99)
     assert (result.step, result.recipe) == (20, recipe_of(PARAMS))
@@ -186,7 +186,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_in_words() -> None:
     assert step.value.step < 60
     assert "the learning rate is too large" in step.value.notes[-1]
     assert draw(step.value, params).summary
-    (kept,) = runs.listed()
+    (kept,) = RUNS.listed()
     assert kept.ended
 
 
