@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 WIDTHS = {4: 64, 8: 48, 16: 32, 32: 16}
 """Channels of both convolutional networks by resolution."""
-LATENT = 64
-"""Numbers of a latent of the convolutional generator."""
+LATENT, LAYERS = 64, 2
+"""Numbers of a latent of the convolutional generator; layers of its mapping network."""
 GROWN = 0.7
 """Of the training, when the last resolution is complete: half of the time of each resolution it is
 faded in, as in Karras et al. 2018, Appendix A."""
@@ -96,7 +96,7 @@ class GanLearner:
         with _seeded(seed, 0):
             if isinstance(source, Pictures):
                 self._size = LATENT
-                self.generator = StyleGenerator(WIDTHS, size=LATENT, layers=2)
+                self.generator = StyleGenerator(WIDTHS, size=LATENT, layers=LAYERS)
                 self.discriminator = GrowingDiscriminator(WIDTHS)
             else:
                 self._size = PLANE_LATENT

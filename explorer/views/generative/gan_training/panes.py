@@ -26,8 +26,8 @@ REAL, MADE = (20, 20, 24), (255, 214, 40)
 """Colors of points."""
 PLANE = 640.0
 """Of a side of the plane in the pane."""
-ARROWS, LONG = 80, 0.08
-"""Points with an arrow; how long one is for a derivative of 1, in units of the plane."""
+ARROWS, LONG, LONGEST = 60, 0.5, 0.8
+"""Points with an arrow; its length for a derivative of 1, and its largest, in the plane's units."""
 FRAMES, FRAME, GAP = (4, 3), 200.0, 26.0
 """Small planes in a row and in a column; their side, and the room for words above each."""
 COLUMNS, ENLARGED = 6, 4.0
@@ -65,7 +65,7 @@ def plane(look: Look, result: Result) -> Pane:
         unit=unit, name="field",
     )  # fmt: skip
     start = look.samples[:ARROWS].astype(np.float32)
-    ends = start + LONG * look.pull[:ARROWS]
+    ends = start + _shortened(LONG * look.pull[:ARROWS])
     segments = np.concatenate([placed(start, PLANE), placed(ends, PLANE)], axis=1)
     layers: list[Layer] = [
         field_layer,
@@ -91,11 +91,18 @@ def plane(look: Look, result: Result) -> Pane:
     )
 
 
+def _shortened(arrows: Float32) -> Float32:
+    lengths = np.linalg.norm(arrows, axis=1, keepdims=True)
+    found: Float32 = arrows * np.minimum(1, LONGEST / np.maximum(lengths, 1e-9))
+    return found.astype(np.float32)
+
+
 def field(look: Look, recipe: GanRecipe) -> tuple[Float32, float, float, str]:
     """Values, both ends of their scale and unit: probabilities where the loss makes scores some."""
     if recipe.loss in ("minimax", "non-saturating"):
         probabilities = 1 / (1 + np.exp(-np.clip(look.field, -60, 60)))
-        return probabilities.astype(np.float32), 0.0, 1.0, "D(x)"
+        most = max(float(np.abs(probabilities - 0.5).max()), 0.02)
+        return probabilities.astype(np.float32), 0.5 - most, 0.5 + most, "D(x)"
     middle = 0.5 if recipe.loss == "least squares" else 0.0
     most = max(float(np.nan_to_num(np.abs(look.field - middle)).max()), 1e-6)
     return look.field, middle - most, middle + most, "score"
@@ -112,7 +119,7 @@ def planes(looks: Sequence[Look], result: Result) -> Pane:
         y = place // FRAMES[0] * (FRAME + GAP) + GAP
         boxes.append((x, y, x + FRAME, y + FRAME))
         corner = np.array([x, y], np.float32)
-        for points, into in ((look.samples[:250], dots), (result.real[:80], real)):
+        for points, into in ((look.samples[:200], dots), (result.real[:48], real)):
             kept = points[np.abs(points).max(axis=1, initial=0.0) < REACH].astype(np.float32)
             into.append(placed(kept, FRAME) + corner)
     rows = -(-len(shown) // FRAMES[0])
@@ -122,7 +129,7 @@ def planes(looks: Sequence[Look], result: Result) -> Pane:
             np.array(boxes, np.float32), np.full((len(boxes), 3), 120, np.uint8), width=1.0,
             labels=tuple(f"step {look.step}" for look in shown), selectable=False, name="frames",
         ),
-        _colored(np.concatenate(real), (140, 140, 140), 1.5, "real points"),
+        _colored(np.concatenate(real), (140, 140, 140), 1.2, "real points"),
         _colored(np.concatenate(dots), ORANGE, 1.5, "made points"),
     )  # fmt: skip
     return Pane(

@@ -34,7 +34,8 @@ until the discriminator has changed there and they fly to the next one. Set *Dis
 learning rate* to 0.001, while it runs: the points spread over all eight.
 
 **Reading it.** Colors are the discriminator's output at every place. An arrow is minus the
-derivative of the generator's loss with respect to a point: where it is pulled. A *mode* counts as
+derivative of the generator's loss with respect to a point: where it is pulled, 0.5 units for a
+derivative of 1. A *mode* counts as
 covered when at least 1% of the made points are within four standard deviations of its center.
 
 **Losses**, for a score $s$ with $D = \sigma(s)$. *Minimax*: the generator minimizes
