@@ -51,9 +51,9 @@ $$ x_r = \mathrm{up}(x_{r/2}) + \mathrm{rgb}_r(h_r, w) $$
 $w' = \bar{w} + \psi (w - \bar{w})$: a smaller $\psi$ gives more typical pictures that differ less.
 
 *Walk* goes from one sample to another, *four corners* fills the square between four. A straight
-line between two latents passes closer to the origin than random latents ever are; an arc *on the sphere*
-keeps their length. This generator divides every latent by its length first, so both ways meet the
-same pictures, the straight one faster in the middle: see the two plots. Between *styles* it is
+line between two latents passes closer to the origin than random latents ever are; an arc *on the
+sphere* keeps their length. This generator divides every latent by its length first, so both ways
+meet the same pictures, the straight one faster in the middle: see the two plots. Between *styles* it is
 another way.
 
 *Resolutions*: above, the picture as it is so far; below, what each resolution adds, multiplied so
