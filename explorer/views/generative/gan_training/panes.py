@@ -182,7 +182,7 @@ def gradients(look: Look) -> Pane:
         ),
     )  # fmt: skip
     return Pane(
-        "gradient", (wide, 2 * high + 8.0), layers, title="Gradient of the generator's loss",
+        "gradient", (wide, 2 * high + 8.0), layers, title="Gradient at samples",
         frame="gradient",
     )  # fmt: skip
 

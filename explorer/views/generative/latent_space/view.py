@@ -48,13 +48,13 @@ convolutions, and a share of the picture is added to the enlarged one of the res
 $$ x_r = \mathrm{up}(x_{r/2}) + \mathrm{rgb}_r(h_r, w) $$
 
 *Samples*: 24 latents, beginning with *First sample*. **Truncation** moves styles toward their mean,
-$w' = \bar{w} + \psi (w - \bar{w})$: a smaller $\psi$ gives more typical pictures that differ less.
+$w' = m + \psi (w - m)$: a smaller $\psi$ gives more typical pictures that differ less.
 
 *Walk* goes from one sample to another, *four corners* fills the square between four. A straight
 line between two latents passes closer to the origin than random latents ever are; an arc *on the
 sphere* keeps their length. This generator divides every latent by its length first, so both ways
-meet the same pictures, the straight one faster in the middle: see the two plots. Between *styles* it is
-another way.
+meet the same pictures, the straight one faster in the middle: see the two plots. Between *styles*
+it is another way.
 
 *Resolutions*: above, the picture as it is so far; below, what each resolution adds, multiplied so
 that its largest value can be shown.
@@ -142,12 +142,12 @@ def _samples(generator: StyleGenerator, params: Params, seed: int) -> tuple[Shee
 
 @torch.no_grad()
 def _walk(generator: StyleGenerator, words: str, params: Params, seed: int) -> Result:
-    ends = [latent(number, seed, generator.size) for number in (params.first, params.second)]
+    start, end = (latent(each, seed, generator.size) for each in (params.first, params.second))
     parts = np.linspace(0, 1, STATIONS)
-    styles = torch.cat([between(generator, *ends, float(p), params.way) for p in parts])
+    styles = torch.cat([between(generator, start, end, float(p), params.way) for p in parts])
     pictures = _pictures(generator, generator.truncated(styles, params.truncation))
     steps = np.diff(pictures.astype(np.float64), axis=0)
-    lengths = np.array([float(torch.lerp(*ends, float(p)).norm()) for p in parts])
+    lengths = np.array([float(torch.lerp(start, end, float(p)).norm()) for p in parts])
     return Result(
         params.show, words, (Sheet("walk", "On the way", pictures, STATIONS),),
         lengths / np.sqrt(generator.size), np.sqrt((steps**2).mean(axis=(1, 2, 3))),
