@@ -339,7 +339,7 @@ class _Job:
             pieces.line(frame_line(shot.number, shot.position, *names, finished.data))
 
     def _frame(self, finished: FinishedAnswer) -> UInt8:
-        from explorer.live.record import rendered_whole
+        from explorer.live.recording.painting import rendered_whole
         from explorer.render.board import render_pane
 
         if self._beside and self._args.pane is None:

@@ -19,7 +19,7 @@ from explorer.engine.engine import Engine
 from explorer.images.image import from_array
 from explorer.images.sources import gallery
 from explorer.live.moving import MovingScene
-from explorer.live.record import FilmRecorder, Look
+from explorer.live.recording.recorder import FilmRecorder, Look
 from explorer.live.slot import Shot
 
 pytestmark = pytest.mark.benchmark

@@ -39,6 +39,8 @@ from explorer.core.params import (
 from explorer.core.step import Step
 from explorer.engine.scene import Moment, Scene
 from explorer.engine.view import Group, View
+from explorer.live.recording.messages import Frame, packed, unpacked
+from explorer.live.recording.painting import filmed_part, rendered_whole
 from explorer.networks.hooks import interruptible, tensors_in
 from explorer.networks.network import Network
 from explorer.render.board import render_board
@@ -461,6 +463,9 @@ def test_follows_frames_and_a_jump_back(view: View[Any, Any], task: str) -> None
         assert hooks_of(scene) == 0
         assert fingerprints(scene) == before
         layers = frozenset(scene.asked)
+    part = Frame(filmed_part(board, whole=True))
+    handed_over = unpacked(b"".join(packed(part))).picture
+    assert np.array_equal(rendered_whole(handed_over), rendered_whole(board)), "as it is recorded"
 
 
 @pytest.mark.parametrize(("view", "task"), CASES)

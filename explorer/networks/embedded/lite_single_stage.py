@@ -104,7 +104,8 @@ def lite_ssd(num_classes: int, *, width: int = 128, score: float = 0.01) -> SSD:
     """SSD (Liu et al. 2016) of torchvision's own class, its heads as in SSDLite.
 
     Sandler et al. 2018, "MobileNetV2", section 6.2, put a depthwise and a pointwise convolution in
-    the place of each 3x3 convolution that predicts.
+    the place of each 3x3 convolution that predicts. Overlaps and counts of boxes that are kept are
+    the paper's (section 2.2 and 3, "Inference time").
 
     Args:
         num_classes: With the background, which is class 0.
@@ -123,9 +124,9 @@ def lite_ssd(num_classes: int, *, width: int = 128, score: float = 0.01) -> SSD:
         image_std=list(STD),
         head=head,
         score_thresh=score,
-        nms_thresh=0.5,
-        detections_per_img=100,
-        topk_candidates=200,
+        nms_thresh=0.45,
+        detections_per_img=200,
+        topk_candidates=400,
     )
 
 

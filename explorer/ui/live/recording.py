@@ -13,7 +13,8 @@ from explorer.core.errors import ExplorerError
 from explorer.core.runner import State, Update
 from explorer.core.step import Step
 from explorer.live.capture import Phase
-from explorer.live.record import FilmRecorder, Look, RecordStatus, rendered, rendered_whole
+from explorer.live.recording.recorder import FilmRecorder, Look
+from explorer.live.recording.writer import RecordStatus
 from explorer.ui.dialogs.export import ExportKind, ExportSheet, Options
 from explorer.ui.dialogs.save_folder import ask_save_place
 from explorer.ui.live.writing import Writing
@@ -207,7 +208,7 @@ class Recording(QObject):
         self.recorder = FilmRecorder(
             Path(path),
             rate or self._pace(),
-            render=rendered_whole if beside else rendered,
+            whole=beside,
             notify=self._woken.emit,
         )
         self.show()
@@ -280,7 +281,7 @@ class Recording(QObject):
         """Names what an earlier run that ended in the middle has recorded."""
 
         def job() -> Generator[Step[Any], Any, None]:
-            from explorer.live.unfinished import recover
+            from explorer.live.recording.unfinished import recover
 
             yield Step(list(recover()))
 

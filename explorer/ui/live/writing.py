@@ -11,7 +11,8 @@ from PySide6.QtCore import QObject, QTimer
 from explorer.ui.dialogs.notice import Notice
 
 if TYPE_CHECKING:
-    from explorer.live.record import FilmRecorder, RecordStatus
+    from explorer.live.recording.recorder import FilmRecorder
+    from explorer.live.recording.writer import RecordStatus
     from explorer.ui.shell.desk import Desk
 
 log = logging.getLogger(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,19 +16,23 @@ from PySide6.QtWidgets import QFileDialog
 
 from explorer.core.errors import ExplorerError
 from explorer.core.settings import Settings
-from explorer.live import unfinished
-from explorer.live.record import FilmRecorder, Look, RecordStatus
+from explorer.live.recording import unfinished
+from explorer.live.recording.recorder import FilmRecorder, Look
+from explorer.live.recording.writer import RecordStatus
 from explorer.live.slot import Shot
 from explorer.saving.film_pieces import Pieces, folder_of
 from explorer.ui.live import writing
 from explorer.ui.live.recording import Handover, RecordingControls
 from explorer.ui.shell.window import Window
 from tests.live.films import numbered
+from tests.live.recording.here import here
 from tests.marks import by_hand
 from tests.saving.test_mp4 import frames
 from tests.ui.live.test_live import SECONDS, Frames, follow, number, window
 
-__all__ = ["window"]
+__all__ = ["here", "window"]
+
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def answer_dialog(monkeypatch: pytest.MonkeyPatch, path: Path, kind: int = 0) -> list[str]:
@@ -73,7 +78,7 @@ def test_the_button_records_what_is_followed(
     assert part.button.isChecked()
     assert not part.dot.isHidden()
     wait_for_lines(qtbot, window, 5)
-    qtbot.waitUntil(lambda: "0:0" in part.words.text(), timeout=SECONDS)
+    qtbot.waitUntil(lambda: bool(re.match(r"\d+:\d\d", part.words.text())), timeout=SECONDS)
     qtbot.mouseClick(part.button, Qt.MouseButton.LeftButton)
     assert part.dot.isHidden()
     assert not part.button.isChecked()

@@ -16,12 +16,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from explorer.core.layers import UInt8
 
 log = logging.getLogger(__name__)
 
@@ -31,34 +27,29 @@ FILE_BYTES = 2 * 1024 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Painted:
-    """What is to be written about one frame.
+class Waiting:
+    """One frame.
 
     Attributes:
-        place: Its number in the film.
-        frame: (H, W, 3) uint8 RGB; None = nothing to see.
-        line: Of data; "" = none.
+        place: Its number in the film; None = it is not part of it.
+        data: What is to be written.
     """
 
-    place: int
-    frame: UInt8 | None
-    line: str = ""
+    place: int | None
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Filed:
-    """One that is in the file, from `start` to `end`: its frame has this shape, None = no frame."""
+    """One that is in the file, from `start` to `end`."""
 
-    place: int
-    shape: tuple[int, ...] | None
+    place: int | None
     start: int
     end: int
 
 
 class Spool:
     """First in, first out; one thread may put while another one takes.
-
-    Frames in memory are kept as they are given, without a copy: nobody may write into them.
 
     Args:
         folder: Where the file lies.
@@ -70,7 +61,7 @@ class Spool:
         self._folder, self._most_kept = folder, memory
         self._most_filed = min(file, _free(folder) // 2)
         self._lock = threading.Lock()
-        self._waiting: deque[Painted | _Filed] = deque()
+        self._waiting: deque[Waiting | _Filed] = deque()
         self._filed: deque[_Filed] = deque()  # those of them that are in the file
         self._bytes = self._kept = self._length = 0  # of all, in memory, and of the file
         self._file: IO[bytes] | None = None
@@ -85,14 +76,14 @@ class Spool:
         with self._lock:
             return min(1.0, self._bytes / max(1, self._most_kept + self._most_filed))
 
-    def put(self, painted: Painted) -> bool:
+    def put(self, waiting: Waiting) -> bool:
         """Takes it; False when there is no room."""
-        size = _size(painted)
+        size = len(waiting.data)
         with self._lock:
             if self._kept + size <= self._most_kept:
                 self._kept += size
                 self._bytes += size
-                self._waiting.append(painted)
+                self._waiting.append(waiting)
                 return True
             start = self._room(size)
             if start is not None and not self._may_have(start + size):
@@ -101,7 +92,7 @@ class Spool:
         if start is None:
             return False
         try:
-            filed = self._write(painted, start)
+            filed = self._write(waiting, start)
         except OSError as error:  # a quota: what is in the file can still be read
             log.warning("no more frames can wait on the disk: %s", error)
             with self._lock:
@@ -114,7 +105,7 @@ class Spool:
             self._waiting.append(filed)
         return True
 
-    def take(self) -> Painted | None:
+    def take(self) -> Waiting | None:
         """The oldest; None when nothing waits.
 
         Raises:
@@ -124,16 +115,16 @@ class Spool:
             if not self._waiting:
                 return None
             first = self._waiting[0]
-        painted = first if isinstance(first, Painted) else self._read(first)
+        waiting = first if isinstance(first, Waiting) else self._read(first)
         with self._lock:  # not before it has been read: its place is used again
             self._waiting.popleft()
-            size = _size(painted)
+            size = len(waiting.data)
             self._bytes -= size
-            if isinstance(first, Painted):
+            if isinstance(first, Waiting):
                 self._kept -= size
             else:
                 self._filed.popleft()
-        return painted
+        return waiting
 
     def close(self) -> None:
         """Drops what is left."""
@@ -161,26 +152,19 @@ class Spool:
         """The file is never longer than half of what would be free without it."""
         return length <= self._length or 2 * length <= self._length + _free(self._folder)
 
-    def _write(self, painted: Painted, start: int) -> _Filed:
+    def _write(self, waiting: Waiting, start: int) -> _Filed:
         if self._file is None:
             self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115
-        at, frame = start, painted.frame
-        pixels = b"" if frame is None else np.ascontiguousarray(frame).data.cast("B")
-        for part in (pixels, painted.line.encode("utf-8", "replace")):
-            data = memoryview(part)
-            while data:
-                count = self._write_some(self._file, data, at)
-                data, at = data[count:], at + count
-        return _Filed(painted.place, None if frame is None else frame.shape, start, at)
+        at, data = start, memoryview(waiting.data)
+        while data:
+            count = self._write_some(self._file, data, at)
+            data, at = data[count:], at + count
+        return _Filed(waiting.place, start, at)
 
-    def _read(self, filed: _Filed) -> Painted:
+    def _read(self, filed: _Filed) -> Waiting:
         assert self._file is not None
         data = self._read_some(self._file, filed.end - filed.start, filed.start)
-        frame, count = None, 0
-        if filed.shape is not None:
-            count = int(np.prod(filed.shape))
-            frame = np.frombuffer(data, np.uint8, count).reshape(filed.shape)
-        return Painted(filed.place, frame, data[count:].decode("utf-8"))
+        return Waiting(filed.place, data)
 
     if sys.platform == "win32":  # both threads share one position in the file
 
@@ -208,8 +192,3 @@ def _free(folder: Path) -> int:
         return shutil.disk_usage(folder).free
     except OSError:
         return 0
-
-
-def _size(painted: Painted) -> int:
-    frame = 0 if painted.frame is None else painted.frame.nbytes
-    return frame + len(painted.line.encode("utf-8", "replace"))

@@ -14,16 +14,24 @@ import pytest
 
 from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board, Pane, Picture
-from explorer.live import record
-from explorer.live.record import MOST_WAITING, FilmRecorder, Look, rendered
+from explorer.live.recording import recorder as recording
+from explorer.live.recording import writer
+from explorer.live.recording.messages import Frame, packed, weight
+from explorer.live.recording.recorder import MOST_WAITING, FilmRecorder, Look
+from explorer.live.recording.unfinished import recover, remembered
+from explorer.live.recording.writer import FilmWriter
 from explorer.live.slot import Shot
-from explorer.live.unfinished import recover, remembered
-from explorer.saving.film_pieces import Pieces, Record, folder_of
+from explorer.saving.film_pieces import Pieces
 from tests.live.films import number_of, numbered
+from tests.live.recording.here import here
 from tests.saving.test_mp4 import frames, shown
 
+__all__ = ["here"]
+
+pytestmark = pytest.mark.usefixtures("here")
+
 SECONDS = 60.0
-FRAME_BYTES = numbered(0).nbytes
+FRAME_BYTES = weight(packed(Frame(numbered(0))))
 
 
 def shot(number: int, seconds: float, began: float) -> Shot:
@@ -111,18 +119,18 @@ def test_raw_frames_and_answers_come_apart(tmp_path: Path, began: float) -> None
     assert [line["frame"] for line in lines_of(tmp_path / "r.jsonl")] == [0, 3]
 
 
-def test_a_slow_painter_leaves_frames_out_and_holds_nobody_up(tmp_path: Path, began: float) -> None:
-    painting, go_on = threading.Event(), threading.Event()
+def test_slow_data_leaves_frames_out_and_holds_nobody_up(tmp_path: Path, began: float) -> None:
+    packing, go_on = threading.Event(), threading.Event()
 
-    def slow(drawn: Board) -> np.ndarray:
-        painting.set()
+    def slow() -> dict[str, Any]:
+        packing.set()
         assert go_on.wait(SECONDS)
-        return rendered(drawn)
+        return {}
 
-    recorder = FilmRecorder(tmp_path / "r.mp4", 10, render=slow)
-    assert recorder.add(look(0, 0.0, began, board=board(0), data=dict))
-    assert painting.wait(SECONDS)
-    # The painter hangs: what is handed over from now on must come back at once, taken or not.
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10)
+    assert recorder.add(look(0, 0.0, began, board=board(0), data=slow))
+    assert packing.wait(SECONDS)
+    # The recorder hangs: what is handed over from now on must come back at once, taken or not.
     taken = [recorder.add(look(n, n / 10, began, board=board(n), data=dict)) for n in range(1, 101)]
     assert taken == [True] * MOST_WAITING + [False] * (100 - MOST_WAITING)
     assert recorder.status.left_out == 100 - MOST_WAITING
@@ -134,6 +142,21 @@ def test_a_slow_painter_leaves_frames_out_and_holds_nobody_up(tmp_path: Path, be
     assert len(seen) == 100
     assert len(frames(tmp_path / "r.mp4")[0]) == MOST_WAITING + 1  # what stands still is coded once
     assert len(lines_of(tmp_path / "r.jsonl")) == MOST_WAITING + 1
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("most", [0, 10**9])
+def test_a_large_board_is_painted_before_it_is_handed_over(
+    tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch, most: int, whole: bool
+) -> None:
+    monkeypatch.setattr(recording, "MOST_BYTES", most)
+    recorder = FilmRecorder(tmp_path / "r.mp4", 10, whole=whole)
+    two = Board((*board(1).panes, Pane("other", (64, 48), (Picture(numbered(2)),))))
+    give(recorder, look(0, 0.0, began, board=two))
+    recorder.stop(began + 0.1)
+    assert recorder.wait(SECONDS)
+    (frame,) = frames(tmp_path / "r.mp4")[0]
+    assert (frame.shape[1] > 64) == whole
 
 
 class Gate:
@@ -157,7 +180,7 @@ class Gate:
 def test_what_cannot_be_encoded_yet_waits_and_nothing_is_dropped(
     tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch, memory: int
 ) -> None:
-    monkeypatch.setattr(record, "MEMORY_BYTES", memory)
+    monkeypatch.setattr(writer, "MEMORY_BYTES", memory)
     gate = Gate(monkeypatch)
     recorder = FilmRecorder(tmp_path / "r.mp4", 10)
     for number in range(60):
@@ -177,16 +200,16 @@ def test_what_cannot_be_encoded_yet_waits_and_nothing_is_dropped(
     assert {path.name for path in tmp_path.iterdir()} == {"r.mp4", "r.jsonl"}
 
 
-def test_when_the_spool_is_nearly_full_the_painting_thread_encodes(
+def test_when_the_spool_is_nearly_full_both_threads_encode(
     tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record, "MEMORY_BYTES", FRAME_BYTES * 4)
-    monkeypatch.setattr(record, "FILE_BYTES", FRAME_BYTES * 4)
-    monkeypatch.setattr(FilmRecorder, "_encode_lazily", lambda *_: None)  # it gets no processor
+    monkeypatch.setattr(writer, "MEMORY_BYTES", FRAME_BYTES * 4)
+    monkeypatch.setattr(writer, "FILE_BYTES", FRAME_BYTES * 4)
+    monkeypatch.setattr(FilmWriter, "_encode_lazily", lambda *_: None)  # it gets no processor
     recorder = FilmRecorder(tmp_path / "r.mp4", 10)
     for number in range(60):
         give(recorder, look(number, number / 10, began))
-        while recorder.room < record.MOST_WAITING:
+        while (status := recorder.status).frames <= number or number - status.encoded > 6:
             threading.Event().wait(0.0005)
     assert recorder.status.encoded >= 60 - 8
     assert over(recorder, began + 6.0) == list(range(60))
@@ -196,17 +219,15 @@ def test_when_the_spool_is_nearly_full_the_painting_thread_encodes(
 def test_what_the_spool_has_no_room_for_is_dropped_and_counted(
     tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record, "MEMORY_BYTES", FRAME_BYTES * 2)
-    monkeypatch.setattr(record, "FILE_BYTES", FRAME_BYTES * 2)
-    monkeypatch.setattr(record, "NEARLY_FULL", 2.0)
+    monkeypatch.setattr(writer, "MEMORY_BYTES", FRAME_BYTES * 2)
+    monkeypatch.setattr(writer, "FILE_BYTES", FRAME_BYTES * 2)
+    monkeypatch.setattr(writer, "NEARLY_FULL", 2.0)
     gate = Gate(monkeypatch)
     recorder = FilmRecorder(tmp_path / "r.mp4", 10)
     give(recorder, look(0, 0.0, began))
     assert gate.encoding.wait(SECONDS)  # one is being encoded
     for number in range(1, 11):
         give(recorder, look(number, number / 10, began))
-    while recorder.room < record.MOST_WAITING or recorder.status.frames < 5:
-        threading.Event().wait(0.001)
     while recorder.status.left_out < 6:
         threading.Event().wait(0.001)
     gate.open.set()
@@ -336,47 +357,10 @@ def test_the_film_that_is_there_stays_until_the_new_one_is_whole(
     assert remembered() == []
 
 
-def test_of_a_killed_program_all_but_the_last_seconds_are_there(
-    tmp_path: Path, began: float, monkeypatch: pytest.MonkeyPatch, recorders: list[FilmRecorder]
-) -> None:
-    # Killed: the thread ends in the middle, without a word, and the system lets go of the lock.
-    class Killed(BaseException):
-        pass
-
-    commit = Pieces.commit
-
-    def dies(self: Pieces, frames: int, memory: bytes | None = None) -> None:
-        if len(self._records) == 3:
-            self.release()
-            raise Killed
-        commit(self, frames, memory)
-
-    monkeypatch.setattr(Pieces, "commit", dies)
-    monkeypatch.setattr(threading, "excepthook", lambda _: None)
-    recorder = FilmRecorder(tmp_path / "r.mp4", 10)
-    recorders.append(recorder)
-    for number in range(85):
-        give(recorder, look(number, number / 10, began, data=dict))
-    recorder.stop()
-    assert recorder.wait(SECONDS)
-    assert not (tmp_path / "r.mp4").exists()
-    assert folder_of(tmp_path / "r.mp4").is_dir()
-    assert remembered() == [tmp_path / "r.mp4"]
-    ((path, record),) = recover()
-    assert path == tmp_path / "r.mp4"
-    assert isinstance(record, Record)
-    # the third piece may be short: what waited at the end is committed at once
-    assert 40 < record.frames == record.written <= 60
-    assert remembered() == []
-    assert [number_of((f, 0.0)) for f in frames(tmp_path / "r.mp4")[0]] == list(
-        range(record.frames)
-    )
-
-
 def test_while_nothing_comes_the_last_frame_is_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorders: list[FilmRecorder]
 ) -> None:
-    monkeypatch.setattr(record, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "TICK_SECONDS", 0.01)
     recorder = FilmRecorder(tmp_path / "r.mp4", 10)
     recorders.append(recorder)
     give(recorder, look(0, 0.0, time.perf_counter() - 8.0))
