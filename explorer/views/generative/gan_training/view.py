@@ -38,7 +38,7 @@ derivative of the generator's loss with respect to a point: where it is pulled, 
 derivative of 1. A *mode* counts as
 covered when at least 1% of the made points are within four standard deviations of its center.
 
-**Losses**, for a score $s$ with $D = \sigma(s)$. *Minimax*: the generator minimizes
+**Losses**, for a score $s$; $D$ is its sigmoid. *Minimax*: the generator minimizes
 $\log(1 - D(G(z)))$, which is flat where the discriminator is certain that a sample is made: the
 arrows vanish. *Non-saturating*: it minimizes $-\log D(G(z))$ instead, and the arrows are longest
 there. *Hinge*: the discriminator stops at scores of $\pm 1$. *Least squares*: scores are drawn to 1

@@ -56,7 +56,8 @@ class Params:
         low=0, high=95, step=5, unit="%", when=_only(COMPLETION),
     )  # fmt: skip
     temperature: float = param(
-        0.9, "Temperature", "Of each draw: 1 = the distribution of the network; a smaller one is closer "
-        "to the most probable value.",
+        0.9, "Temperature",
+        "Of each draw: 1 = the distribution of the network; a smaller one is closer to the most "
+        "probable value.",
         low=0.1, high=1.2, step=0.05, when=_only(COMPLETION, FAMILIES),
     )  # fmt: skip
