@@ -40,6 +40,7 @@ COURSE = (
     "deep_dream", "feedback_dream", "loss_composer", "activation_maximization", "feature_atlas",
     "inversion", "inversion_ladder", "neural_style", "adversarial", "transfer_matrix", "fooling",
     "semantic_sliders",
+    "gan_training", "latent_space", "generative_models",
     "image_translation", "translation_training", "cycle_translation",
     "training_lab", "depth", "hyperparameter_search", "ensembles", "head_bench", "unfreeze",
     "fine_tune",

@@ -82,7 +82,7 @@ FEW = [
 ]  # fmt: skip
 """Every view with one task here, with the others by hand."""
 SHORT = [
-    case if case.values[0].name not in ("training_lab", "depth")  # type: ignore[union-attr]
+    case if case.values[0].name not in ("training_lab", "depth", "gan_training")  # type: ignore[union-attr]
     else pytest.param(*case.values, id=case.id, marks=(*case.marks, pytest.mark.slow))
     for case in FEW
 ]  # fmt: skip

@@ -151,14 +151,17 @@ class StyleGenerator(nn.Module):
         """The picture of a style (N, size) for each resolution, from the lowest."""
         picture, *others = self.shares(styles)
         for share in others:
-            picture = _enlarged(picture) + share
+            picture = enlarged(picture) + share
         return picture
 
     def shares(self, styles: Sequence[Tensor]) -> list[Tensor]:
-        """What each resolution adds, (N, 3, R, R); enlarged and summed they are the picture."""
+        """What each resolution adds, (N, 3, R, R); enlarged and summed they are the picture.
+
+        With fewer styles than resolutions: of the lowest ones alone.
+        """
         maps = self.constant.expand(len(styles[0]), -1, -1, -1)
         found = []
-        for level, style in zip(self.levels, styles, strict=True):
+        for level, style in zip(self.levels, styles, strict=False):
             maps, share = level(maps, style)
             found.append(share)
         return found
@@ -169,7 +172,8 @@ class StyleGenerator(nn.Module):
         return self.mean_style + truncation * (styles - self.mean_style)
 
 
-def _enlarged(picture: Tensor) -> Tensor:
+def enlarged(picture: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C, 2 H, 2 W)."""
     return functional.interpolate(picture, scale_factor=2, mode="bilinear", align_corners=False)
 
 
@@ -202,13 +206,13 @@ class Discriminator(nn.Module):
         maps = functional.leaky_relu(self.stem(pictures), SLOPE)
         for step in self.steps:
             maps = functional.leaky_relu(step(maps), SLOPE)
-        maps = torch.cat([maps, _spread(maps)], dim=1)
+        maps = torch.cat([maps, batch_spread(maps)], dim=1)
         maps = functional.leaky_relu(self.last(maps), SLOPE)
         scores: Tensor = self.score(maps.flatten(1)).float()
         return scores[:, 0]
 
 
-def _spread(maps: Tensor, group: int = 4) -> Tensor:
+def batch_spread(maps: Tensor, group: int = 4) -> Tensor:
     """(N, C, H, W) -> (N, 1, H, W): the mean standard deviation of each picture's group."""
     count, _, height, width = maps.shape
     group = min(group, count)

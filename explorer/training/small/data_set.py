@@ -122,7 +122,7 @@ def opened(folder: Path) -> Generator[str, None, DataSet]:
         if number % PER_STEP == 0:
             yield f"reads photo {number + 1:,} of {len(members):,}"
         try:
-            pictures.append(_fitted(load()))
+            pictures.append(fitted(load()))
         except ExplorerError as error:
             bad += 1
             first = problems[0] if problems else error.message
@@ -196,9 +196,9 @@ def _of_folder(folder: Path) -> tuple[tuple[str, ...], Members, tuple[str, ...]]
     chosen = groups[:MOST_CLASSES]
     most = MOST // len(chosen)
     members: Members = [
-        (label, _loader(photo))
+        (label, loader(photo))
         for label, (_, photos) in enumerate(chosen)
-        for photo in _spread(photos, most)
+        for photo in spread(photos, most)
     ]
     return tuple(name for name, _ in chosen), members, _fewer(len(groups))
 
@@ -209,25 +209,27 @@ def _fewer(classes: int) -> tuple[str, ...]:
     return (f"The first {MOST_CLASSES} of {classes} classes are used.",)
 
 
-def _spread(photos: Sequence[Photo], most: int) -> Sequence[Photo]:
+def spread(photos: Sequence[Photo], most: int) -> Sequence[Photo]:
+    """At most `most` of them, evenly spaced."""
     step = -(-len(photos) // most)
     return photos[::step]
 
 
-def _loader(photo: Photo) -> Callable[[], UInt8]:
+def loader(photo: Photo, side: int = SIDE) -> Callable[[], UInt8]:
+    """A function that reads a photo, where it can in a size that is enough for `side`."""
     plain = "://" not in photo.address and photo.offset < 0
     if plain:
-        return lambda: thumbnail(photo.address, 4 * SIDE)
+        return lambda: thumbnail(photo.address, 4 * side)
     return lambda: open_photo(photo).pixels
 
 
-def _fitted(pixels: UInt8) -> UInt8:
-    """The middle square, in `SIDE` x `SIDE` pixels."""
+def fitted(pixels: UInt8, side: int = SIDE) -> UInt8:
+    """The middle square, in `side` x `side` pixels."""
     height, width = pixels.shape[:2]
-    side = min(height, width)
-    y, x = (height - side) // 2, (width - side) // 2
-    square = pixels[y : y + side, x : x + side]
-    found: UInt8 = cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    least = min(height, width)
+    y, x = (height - least) // 2, (width - least) // 2
+    square = pixels[y : y + least, x : x + least]
+    found: UInt8 = cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -71,36 +71,58 @@ class History:
 
     def look(self, learner: Learner, score: Score) -> None:
         self.moments.append(moment_of(learner, score))
-        if len(self.moments) >= MOST_MOMENTS:
-            self.every *= 2
-            self.moments = [each for each in self.moments if each.step % self.every == 0]
+        self.moments, self.every = thinned(self.moments, self.every)
 
     def tensors(self) -> dict[str, Tensor]:
         """For a file; `restored` is the inverse."""
-        stacked = {
-            name: np.stack([np.asarray(getattr(each, name)) for each in self.moments])
-            for name in Moment.__dataclass_fields__
-        }
-        found = {f"history.{name}": torch.from_numpy(v.copy()) for name, v in stacked.items()}
         taken = np.array(self.taken, np.float64).reshape(-1, 4)
         return {
-            **found, "history.taken": torch.from_numpy(taken),
+            **stacked(self.moments), "history.taken": torch.from_numpy(taken),
             "history.every": torch.tensor(self.every),
         }  # fmt: skip
 
     @classmethod
     def restored(cls, tensors: Mapping[str, Tensor]) -> History:
         """Raises KeyError or ValueError where the tensors are none of a history."""
-        parts = {name: tensors[f"history.{name}"].numpy() for name in Moment.__dataclass_fields__}
-        moments = [
-            Moment(
-                int(parts["step"][row]), float(parts["loss"][row]), float(parts["accuracy"][row]),
-                *(parts[name][row] for name in tuple(parts)[3:]),
-            )
-            for row in range(len(parts["step"]))
-        ]  # fmt: skip
+        moments = unstacked(tensors, Moment)
         taken = [(a, b, c, d) for a, b, c, d in tensors["history.taken"].tolist()]
         return cls(taken, moments, int(tensors["history.every"]))
+
+
+class Dated(Protocol):
+    """A frozen dataclass of numbers and arrays that belongs to a step of a training."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def step(self) -> int: ...
+
+
+D = TypeVar("D", bound=Dated)
+
+
+def thinned(moments: list[D], every: int) -> tuple[list[D], int]:
+    """Every second one where there are many, and how many steps are between two of them."""
+    if len(moments) < MOST_MOMENTS:
+        return moments, every
+    return [each for each in moments if each.step % (2 * every) == 0], 2 * every
+
+
+def stacked(moments: Sequence[Dated]) -> dict[str, Tensor]:
+    """Tensors for a file; `unstacked` is the inverse."""
+    names = type(moments[0]).__dataclass_fields__ if moments else ()
+    columns = {n: np.stack([np.asarray(getattr(m, n)) for m in moments]) for n in names}
+    return {f"history.{name}": torch.from_numpy(v.copy()) for name, v in columns.items()}
+
+
+def unstacked(tensors: Mapping[str, Tensor], kind: type[D]) -> list[D]:
+    """Raises KeyError where the tensors are not those of such moments."""
+    parts = {name: tensors[f"history.{name}"].numpy() for name in kind.__dataclass_fields__}
+    rows = len(parts["step"])
+    return [
+        kind(**{n: v[row] if v.ndim > 1 else v[row].item() for n, v in parts.items()})
+        for row in range(rows)
+    ]
 
 
 def moment_of(learner: Learner, score: Score) -> Moment:

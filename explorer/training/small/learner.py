@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from explorer.networks.embedded.small_net import SmallNet, Switches
 from explorer.training.small.augmentation import augmented
 from explorer.training.small.network import draw_weights
 from explorer.training.small.recipe import optimizer_for
+from explorer.training.small.state import restore, state_of
 from explorer.vision.statistics.layers import flow
 
 if TYPE_CHECKING:
@@ -180,12 +181,7 @@ class Learner:
 
     def state(self) -> dict[str, Tensor]:
         """All tensors that the next step depends on; the rest is the recipe, the seed, `step`."""
-        state = {f"network.{k}": v.detach().cpu() for k, v in self.network.state_dict().items()}
-        for number, entries in self._optimizer.state_dict()["state"].items():
-            for key, value in entries.items():
-                if value is not None:
-                    state[f"optimizer.{number}.{key}"] = torch.as_tensor(value).cpu()
-        return {name: tensor.contiguous().clone() for name, tensor in state.items()}
+        return state_of(self.network, self._optimizer)
 
     def restore(self, state: Mapping[str, Tensor], step: int) -> None:
         """Goes back to a `state` of a learner with the same recipe, data and seed.
@@ -193,16 +189,7 @@ class Learner:
         Raises:
             RuntimeError: It is of another network.
         """
-        prefix = "network."
-        own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-        self.network.load_state_dict(own)
-        memory: dict[int, dict[str, Any]] = {}
-        for name, value in state.items():
-            if name.startswith("optimizer."):
-                _, number, key = name.split(".")
-                memory.setdefault(int(number), {})[key] = value
-        content = self._optimizer.state_dict()
-        self._optimizer.load_state_dict({**content, "state": memory})
+        restore(self.network, self._optimizer, state)
         self.step = step
 
     # -- parts ----------------------------------------------------------------------------------

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from math import cos, pi
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
-from explorer.core.errors import ExplorerError
+from explorer.training.small.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ DROPS = (0.5, 0.75)
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Settings):
     """A plain value: a run keeps it as JSON.
 
     Attributes:
@@ -50,6 +50,10 @@ class Recipe:
         augmentation: Changes of the pictures, in order.
     """
 
+    WORDS: ClassVar[Mapping[str, str]] = {
+        "norm": "batch norm", "rate": "learning rate", "decay": "weight decay", "keep": "keep",
+        "limit": "clipping at", "batch": "batch size",
+    }  # fmt: skip
     layers: int = 8
     width: int = 16
     steps: int = 600
@@ -80,63 +84,6 @@ class Recipe:
                 return self.rate * (1 + cos(pi * (part - WARM_UP) / (1 - WARM_UP))) / 2
             case _:
                 return self.rate
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {**asdict(self), "augmentation": [list(change) for change in self.augmentation]}
-
-    @classmethod
-    def of(cls, plain: Mapping[str, Any]) -> Self:
-        """The inverse of `plain`.
-
-        Raises:
-            ExplorerError: It is no recipe of this version.
-        """
-        known = {field.name: field for field in fields(cls)}
-        try:
-            values = {name: _like(known[name].default, value) for name, value in plain.items()}
-        except (KeyError, TypeError, ValueError) as error:
-            raise ExplorerError(
-                "The settings of this run cannot be read.", "It is of another version."
-            ) from error
-        return cls(**values)
-
-    def differences(self, other: Recipe) -> str:
-        """What of `other` is not so here, in words: "rate 0.5, norm off"; "" = nothing."""
-        words = []
-        for field in fields(self):
-            own, its = getattr(self, field.name), getattr(other, field.name)
-            if own != its:
-                words.append(f"{WORDS.get(field.name, field.name)} {_word(its)}")
-        return ", ".join(words)
-
-
-WORDS = {
-    "norm": "batch norm", "rate": "learning rate", "decay": "weight decay", "keep": "keep",
-    "limit": "clipping at", "batch": "batch size",
-}  # fmt: skip
-"""What fields are called for people, where their names do not say it."""
-
-
-def _word(value: Any) -> str:
-    match value:
-        case bool():
-            return "on" if value else "off"
-        case float():
-            return f"{value:g}"
-        case tuple():
-            return " + ".join(f"{kind} {strength:g}" for kind, strength in value) or "none"
-        case _:
-            return str(value)
-
-
-def _like(default: Any, value: Any) -> Any:
-    """`value` as the default's type, out of JSON; nothing else is taken."""
-    if isinstance(default, tuple):
-        return tuple((str(kind), float(strength)) for kind, strength in value)
-    if isinstance(default, bool) is not isinstance(value, bool):
-        raise TypeError(f"{value!r} is no {type(default).__name__}")
-    return type(default)(value)
 
 
 def optimizer_for(recipe: Recipe, weights: Iterable[nn.Parameter]) -> torch.optim.Optimizer:

@@ -11,9 +11,9 @@ import json
 import logging
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -24,6 +24,7 @@ from explorer.core.reading import read_file
 from explorer.core.settings import data_folder
 from explorer.core.storage.atomic import unwritable, write_bytes
 from explorer.training.small.recipe import Recipe
+from explorer.training.small.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 log = logging.getLogger(__name__)
+
+S = TypeVar("S", bound=Settings)
 
 FORMAT = 1
 CARD = "run.json"
@@ -48,7 +51,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
+class Run(Generic[S]):
     """What run.json says.
 
     Attributes:
@@ -60,14 +63,14 @@ class Run:
         classes: By label.
         step: How many are done.
         changes: In their order.
-        curve: (step, validation loss, validation accuracy) as measured.
+        curve: (step, loss, quality) as measured, such as the validation loss and accuracy.
         ended: Why it cannot go on; "" = it can.
         written: UTC, as ISO 8601 has it.
         threads: That torch used; with another number the last bits may differ.
     """
 
     name: str
-    recipe: Recipe
+    recipe: S
     seed: int
     data: str
     digest: str
@@ -81,64 +84,120 @@ class Run:
 
     @property
     def accuracy(self) -> float:
-        """The last one on the validation block."""
+        """The last quality."""
         return self.curve[-1][2] if self.curve else 0.0
 
-    def fits(self, recipe: Recipe, seed: int, digest: str) -> bool:
+    def fits(self, recipe: S, seed: int, digest: str) -> bool:
         """Whether it is a run with these settings, so that it can go on with them."""
         same = {**self.recipe.plain(), "steps": 0} == {**recipe.plain(), "steps": 0}
         return same and self.seed == seed and self.digest == digest
 
 
-def folder() -> Path:
-    """Where they are."""
-    return data_folder() / "runs"
+@dataclass(frozen=True, slots=True)
+class Shelf(Generic[S]):
+    """The runs of one kind of training, in a folder of their own.
 
-
-def new_name(now: datetime | None = None) -> str:
-    """By the time of its start, with a number where there are several in a second."""
-    base = (now or datetime.now(UTC)).strftime("%Y-%m-%d-%H%M%S")
-    name, number = base, 1
-    while (folder() / name).exists():
-        number += 1
-        name = f"{base}-{number}"
-    return name
-
-
-def write(run: Run, tensors: Mapping[str, Tensor]) -> None:
-    """Replaces what is kept of the run.
-
-    Raises:
-        ExplorerError: With the system's own words, when it cannot be written.
+    Attributes:
+        kind: Of their settings.
+        name: Of the folder, inside the program's data folder.
     """
-    place = folder() / run.name
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(place, error) from error
-    state = f"state-{run.step:06d}.safetensors"
-    write_bytes(place / state, save({name: value.contiguous() for name, value in tensors.items()}))
-    card = {
-        "format": FORMAT, "state": state, "recipe": run.recipe.plain(), "seed": run.seed,
-        "data": run.data, "digest": run.digest, "classes": list(run.classes), "step": run.step,
-        "changes": [[each.step, each.words] for each in run.changes],
-        "curve": [list(point) for point in run.curve], "ended": run.ended,
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "threads": torch.get_num_threads(),
-    }  # fmt: skip
-    write_bytes(place / CARD, json.dumps(card, indent=1, allow_nan=False).encode())
-    for old in place.glob("state-*.safetensors"):
-        if old.name != state:
-            old.unlink(missing_ok=True)
+
+    kind: type[S]
+    name: str
+
+    def folder(self) -> Path:
+        """Where they are."""
+        return data_folder() / self.name
+
+    def new_name(self, now: datetime | None = None) -> str:
+        """By the time of its start, with a number where there are several in a second."""
+        base = (now or datetime.now(UTC)).strftime("%Y-%m-%d-%H%M%S")
+        name, number = base, 1
+        while (self.folder() / name).exists():
+            number += 1
+            name = f"{base}-{number}"
+        return name
+
+    def write(self, run: Run[S], tensors: Mapping[str, Tensor], *, most: int = 0) -> None:
+        """Replaces what is kept of the run.
+
+        Args:
+            run: Its card.
+            tensors: Its state.
+            most: Runs that stay; older ones are deleted. 0 = all.
+
+        Raises:
+            ExplorerError: With the system's own words, when it cannot be written.
+        """
+        place = self.folder() / run.name
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(place, error) from error
+        state = f"state-{run.step:06d}.safetensors"
+        data = save({name: value.contiguous() for name, value in tensors.items()})
+        write_bytes(place / state, data)
+        card = {
+            "format": FORMAT, "state": state, "recipe": run.recipe.plain(), "seed": run.seed,
+            "data": run.data, "digest": run.digest, "classes": list(run.classes),
+            "step": run.step, "changes": [[each.step, each.words] for each in run.changes],
+            "curve": [list(point) for point in run.curve], "ended": run.ended,
+            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "threads": torch.get_num_threads(),
+        }  # fmt: skip
+        write_bytes(place / CARD, json.dumps(card, indent=1, allow_nan=False).encode())
+        for old in place.glob("state-*.safetensors"):
+            if old.name != state:
+                old.unlink(missing_ok=True)
+        if most:
+            for each in self.listed()[most:]:
+                self.remove(each.name)
+
+    def fork(self, run: Run[S]) -> Run[S]:
+        """A copy of a kept run that goes on by itself; the run stays as it is.
+
+        Raises:
+            ExplorerError: It cannot be read or written.
+        """
+        words = f"forked from {run.name}"
+        copy = replace(run, name=self.new_name(), changes=(*run.changes, Changed(run.step, words)))
+        self.write(copy, tensors(self.folder() / run.name))
+        return copy
+
+    def read(self, place: Path) -> Run[S]:
+        """The run in a folder.
+
+        Raises:
+            ExplorerError: There is none, or it cannot be read.
+        """
+        return _parsed(place, _card(place), self.kind)
+
+    def listed(self) -> list[Run[S]]:
+        """Every kept run, the newest first; one that cannot be read is skipped and logged."""
+        found = []
+        for place in sorted(self.folder().glob(f"*/{CARD}"), reverse=True):
+            try:
+                found.append(self.read(place.parent))
+            except ExplorerError as error:
+                log.warning("%s", error)
+        return found
+
+    def remove(self, name: str) -> None:
+        """Forgets a run; the card goes first, so that nothing half is left.
+
+        Raises:
+            ExplorerError: It cannot be removed.
+        """
+        place = self.folder() / name
+        try:
+            (place / CARD).unlink(missing_ok=True)
+            shutil.rmtree(place, ignore_errors=True)
+        except OSError as error:
+            raise unwritable(place, error) from error
 
 
-def read(place: Path) -> Run:
-    """The run in a folder.
-
-    Raises:
-        ExplorerError: There is none, or it cannot be read.
-    """
-    return _parsed(place, _card(place))
+RUNS = Shelf(Recipe, "runs")
+"""Those of small classifiers."""
 
 
 def tensors(place: Path) -> dict[str, Tensor]:
@@ -157,31 +216,6 @@ def tensors(place: Path) -> dict[str, Tensor]:
         return load(data)
     except (SafetensorError, ValueError, KeyError) as error:
         raise _damaged(place) from error
-
-
-def listed() -> list[Run]:
-    """Every kept run, the newest first; one that cannot be read is skipped and logged."""
-    found = []
-    for place in sorted(folder().glob(f"*/{CARD}"), reverse=True):
-        try:
-            found.append(read(place.parent))
-        except ExplorerError as error:
-            log.warning("%s", error)
-    return found
-
-
-def remove(name: str) -> None:
-    """Forgets a run; the card goes first, so that nothing half is left.
-
-    Raises:
-        ExplorerError: It cannot be removed.
-    """
-    place = folder() / name
-    try:
-        (place / CARD).unlink(missing_ok=True)
-        shutil.rmtree(place, ignore_errors=True)
-    except OSError as error:
-        raise unwritable(place, error) from error
 
 
 def _card(place: Path) -> dict[str, Any]:
@@ -203,10 +237,10 @@ def _card(place: Path) -> dict[str, Any]:
     return card
 
 
-def _parsed(place: Path, card: Mapping[str, Any]) -> Run:
+def _parsed(place: Path, card: Mapping[str, Any], kind: type[S]) -> Run[S]:
     try:
         return Run(
-            place.name, Recipe.of(card["recipe"]), int(card["seed"]), str(card["data"]),
+            place.name, kind.of(card["recipe"]), int(card["seed"]), str(card["data"]),
             str(card["digest"]), tuple(map(str, card["classes"])), int(card["step"]),
             tuple(Changed(int(step), str(words)) for step, words in card["changes"]),
             tuple((float(a), float(b), float(c)) for a, b, c in card["curve"]),

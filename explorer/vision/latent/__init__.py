@@ -1,1 +1,1 @@
-"""Pictures as a few numbers: principal components, and searches among them."""
+"""Pictures as a few numbers: principal components, searches among them, walks between latents."""

@@ -5,7 +5,7 @@ from explorer.networks.generative.style_gan import (
     Discriminator,
     StyledConv,
     StyleGenerator,
-    _spread,
+    batch_spread,
 )
 
 WIDTHS = {4: 8, 8: 8, 16: 6}
@@ -72,9 +72,9 @@ def test_a_score_for_each_picture():
 
 def test_equal_pictures_have_no_spread():
     maps = torch.randn(1, 2, 4, 4).repeat(4, 1, 1, 1)
-    assert float(_spread(maps).max()) < 2e-4
+    assert float(batch_spread(maps).max()) < 2e-4
     # two groups of two would be mixed up by a wrong order: pictures 0, 2 differ, 1, 3 do not
     apart = torch.zeros(4, 1, 1, 1)
     apart[2] = 2.0
-    found = _spread(apart, group=2)[:, 0, 0, 0]
+    found = batch_spread(apart, group=2)[:, 0, 0, 0]
     torch.testing.assert_close(found, torch.tensor([1.0, 1e-4, 1.0, 1e-4]), atol=1e-4, rtol=0)

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from explorer.core.errors import ExplorerError
-from explorer.training.small import runs
-from explorer.training.small.runs import CARD, Changed, Run
+from explorer.training.small.recipe import Recipe
+from explorer.training.small.runs import CARD, RUNS, Changed, Run, tensors
 from tests.training.small.tiny import RECIPE
 
 
-def run(name: str = "a", **changed: object) -> Run:
+def run(name: str = "a", **changed: object) -> Run[Recipe]:
     values = {
         "recipe": RECIPE, "seed": 3, "data": "tiny", "digest": "d1", "classes": ("x", "y"),
         "step": 5, "changes": (Changed(2, "learning rate 1"),), "curve": ((0.0, 2.0, 0.5),),
@@ -25,22 +25,22 @@ def run(name: str = "a", **changed: object) -> Run:
 
 
 def test_what_is_kept_comes_back_and_only_the_newest_state_stays() -> None:
-    runs.write(run(step=1), {"w": torch.ones(2)})
-    runs.write(run(), {"w": torch.arange(3.0)})
-    place = runs.folder() / "a"
-    found = runs.read(place)
+    RUNS.write(run(step=1), {"w": torch.ones(2)})
+    RUNS.write(run(), {"w": torch.arange(3.0)})
+    place = RUNS.folder() / "a"
+    found = RUNS.read(place)
     assert replace(found, written="", threads=0) == run() or found.step == 5
     assert (found.recipe, found.changes, found.curve) == (RECIPE, run().changes, run().curve)
-    assert torch.equal(runs.tensors(place)["w"], torch.arange(3.0))
+    assert torch.equal(tensors(place)["w"], torch.arange(3.0))
     assert sorted(path.name for path in place.iterdir()) == [CARD, "state-000005.safetensors"]
 
 
 def test_another_person_opens_a_copied_folder(tmp_path: Path) -> None:
-    runs.write(run(), {"w": torch.ones(2)})
-    shutil.copytree(runs.folder() / "a", tmp_path / "from a friend")
-    found = runs.read(tmp_path / "from a friend")
+    RUNS.write(run(), {"w": torch.ones(2)})
+    shutil.copytree(RUNS.folder() / "a", tmp_path / "from a friend")
+    found = RUNS.read(tmp_path / "from a friend")
     assert found.recipe == RECIPE
-    assert torch.equal(runs.tensors(tmp_path / "from a friend")["w"], torch.ones(2))
+    assert torch.equal(tensors(tmp_path / "from a friend")["w"], torch.ones(2))
 
 
 def test_a_run_fits_its_own_settings_whatever_its_number_of_steps() -> None:
@@ -53,13 +53,13 @@ def test_a_run_fits_its_own_settings_whatever_its_number_of_steps() -> None:
 
 def test_the_newest_are_listed_first_and_damaged_ones_are_not() -> None:
     for name in ("2026-01-01", "2026-02-01"):
-        runs.write(run(name), {"w": torch.ones(1)})
-    bad = runs.folder() / "2026-03-01"
+        RUNS.write(run(name), {"w": torch.ones(1)})
+    bad = RUNS.folder() / "2026-03-01"
     bad.mkdir()
     (bad / CARD).write_text("[]")
-    assert [each.name for each in runs.listed()] == ["2026-02-01", "2026-01-01"]
-    runs.remove("2026-02-01")
-    assert [each.name for each in runs.listed()] == ["2026-01-01"]
+    assert [each.name for each in RUNS.listed()] == ["2026-02-01", "2026-01-01"]
+    RUNS.remove("2026-02-01")
+    assert [each.name for each in RUNS.listed()] == ["2026-01-01"]
 
 
 @pytest.mark.parametrize(
@@ -72,20 +72,20 @@ def test_the_newest_are_listed_first_and_damaged_ones_are_not() -> None:
     ],
 )
 def test_a_card_that_is_wrong_is_one_sentence(change: dict[str, object], words: str) -> None:
-    runs.write(run(), {"w": torch.ones(1)})
-    place = runs.folder() / "a"
+    RUNS.write(run(), {"w": torch.ones(1)})
+    place = RUNS.folder() / "a"
     card = json.loads((place / CARD).read_text())
     (place / CARD).write_text(json.dumps({**card, **change}))
     with pytest.raises(ExplorerError, match=words):
-        assert runs.read(place).step == len(runs.tensors(place))
+        assert RUNS.read(place).step == len(tensors(place))
 
 
 def test_weights_that_were_cut_short_are_one_sentence(tmp_path: Path) -> None:
-    runs.write(run(), {"w": torch.ones(100)})
-    place = runs.folder() / "a"
+    RUNS.write(run(), {"w": torch.ones(100)})
+    place = RUNS.folder() / "a"
     state = place / "state-000005.safetensors"
     state.write_bytes(state.read_bytes()[:50])
     with pytest.raises(ExplorerError, match="is damaged"):
-        runs.tensors(place)
+        tensors(place)
     with pytest.raises(ExplorerError, match="There is no run in"):
-        runs.read(tmp_path)
+        RUNS.read(tmp_path)

@@ -18,10 +18,10 @@ from explorer.core.params import FolderRef
 from explorer.engine.scene import Scene
 from explorer.networks import catalog
 from explorer.networks.made import NewNetwork
-from explorer.training.small import runs
 from explorer.training.small.data_set import drawn
 from explorer.training.small.learner import Learner, prepared, tensors_of
 from explorer.training.small.recipe import Recipe
+from explorer.training.small.runs import RUNS
 from explorer.views.learning.training_lab.course import SHOWN
 from explorer.views.learning.training_lab.params import Augmentation, Params, recipe_of
 from explorer.views.learning.training_lab.view import VIEW, clear, draw, start_over
@@ -111,10 +111,10 @@ def test_more_steps_continue_a_training_at_its_end() -> None:
 
 def test_a_run_that_was_left_goes_on_bit_equal(monkeypatch: pytest.MonkeyPatch) -> None:
     straight = data_of(PARAMS)
-    runs.remove(runs.listed()[0].name)
+    RUNS.remove(RUNS.listed()[0].name)
     monkeypatch.setattr(keeping, "WORTH_KEEPING", 1)
     data_of(PARAMS, count=9)  # closed after nine steps
-    (kept,) = runs.listed()
+    (kept,) = RUNS.listed()
     assert kept.step == 9
     resumed = data_of(PARAMS)
     for key, value in straight.items():
@@ -122,7 +122,7 @@ def test_a_run_that_was_left_goes_on_bit_equal(monkeypatch: pytest.MonkeyPatch) 
             if isinstance(value, np.ndarray) and value.ndim > 1 and key != "kernels":
                 value, resumed[key] = value[-1], resumed[key][-1]
             np.testing.assert_array_equal(value, resumed[key], key)
-    assert len(runs.listed()) == 1
+    assert len(RUNS.listed()) == 1
 
 
 def test_a_checkpoint_is_written_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +130,7 @@ def test_a_checkpoint_is_written_meanwhile(monkeypatch: pytest.MonkeyPatch) -> N
     generator = VIEW.compute(Scene(None, None, 3), PARAMS)
     for _ in range(4):
         step = next(generator)
-    (kept,) = runs.listed()
+    (kept,) = RUNS.listed()
     assert kept.step == step.value.step == 3
     assert kept.name in draw(step.value, PARAMS).summary
     generator.close()
@@ -157,20 +157,20 @@ def test_kept_runs_are_compared_and_forgotten() -> None:
     ]  # fmt: skip
     assert len(board.plots[0].curves) == 4
     list(start_over(Scene(None, None, 3), PARAMS))
-    assert len(runs.listed()) == 2
+    assert len(RUNS.listed()) == 2
     with pytest.raises(ExplorerError, match="No run with these settings"):
         list(start_over(Scene(None, None, 3), PARAMS))
     list(clear(Scene(None, None, 3), PARAMS))
-    assert runs.listed() == []
+    assert RUNS.listed() == []
 
 
 def test_another_persons_run_is_shown_and_on_the_same_data_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     last(VIEW, PARAMS)
-    (kept,) = runs.listed()
+    (kept,) = RUNS.listed()
     place = tmp_path / "given"
-    shutil.move(runs.folder() / kept.name, place)
+    shutil.move(RUNS.folder() / kept.name, place)
     opened = Params(run=FolderRef(str(place)))
     result, board = last(VIEW, opened, seed=99)
     assert (result.step, result.recipe) == (20, recipe_of(PARAMS))
@@ -192,7 +192,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_in_words() -> None:
     assert step.value.step < 60
     assert "the learning rate is too large" in step.value.notes[-1]
     assert draw(step.value, params).summary
-    (kept,) = runs.listed()
+    (kept,) = RUNS.listed()
     assert kept.ended
 
 

@@ -16,11 +16,10 @@ from explorer.networks.embedded.small_net import SmallNet, frozen
 from explorer.networks.made import NewNetwork
 from explorer.networks.preprocess import Preprocess
 from explorer.networks.shipped import SMALL_PLAIN, SMALL_RESIDUAL
-from explorer.training.small import runs
 from explorer.training.small.data_set import SIDE
 from explorer.training.small.history import History
 from explorer.training.small.learner import Learner, diverged
-from explorer.training.small.runs import Changed, Run
+from explorer.training.small.runs import RUNS, Changed, Run, tensors
 from explorer.views.learning.training_lab.params import recipe_of
 from explorer.views.shared.draw_cache import DrawCache
 from explorer.views.shared.learning.keeping import keeping
@@ -75,7 +74,7 @@ class Result:
     labels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     given: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     changes: tuple[Changed, ...] = ()
-    others: tuple[Run, ...] = ()
+    others: tuple[Run[Recipe], ...] = ()
     name: str = ""
     notes: tuple[str, ...] = ()
     cache: DrawCache = field(default_factory=lambda: DrawCache(12))
@@ -89,7 +88,7 @@ def steps(scene: Scene, params: Params) -> Generator[Step[Result], Params | None
     """
     given, recipe = None, recipe_of(params)
     if params.run is not None:
-        given = runs.read(Path(params.run.path))
+        given = RUNS.read(Path(params.run.path))
         recipe = given.recipe
     opening: Generator[Step[Result], Params | None, tuple[DataSet, Params | None]]
     opening = reading(scene, params.data, Result("", (), recipe))
@@ -121,29 +120,29 @@ class Course:
         rows = np.linspace(0, len(validation) - 1, min(SHOWN, len(validation))).astype(np.int64)
         self._rows, self._shown = rows, validation.rows(rows)
         self._given = np.zeros(len(rows), np.int64)
-        self._others: tuple[Run, ...] = ()
+        self._others: tuple[Run[Recipe], ...] = ()
 
     # -- beginning ------------------------------------------------------------------------------
 
     def resume(self) -> None:
         """Goes on with the kept run that has these settings, else begins a new one."""
-        kept = [run for run in runs.listed() if run.digest == self._digest]
+        kept = [run for run in RUNS.listed() if run.digest == self._digest]
         found = next((r for r in kept if r.fits(self._recipe, self._seed, self._digest)), None)
         self._others = tuple(run for run in kept if run is not found)
         self._learner = Learner(self._data, self._recipe, self._seed, device=resolve(AUTO))
         if found is not None:
             try:
-                self._restore(found, runs.folder() / found.name)
+                self._restore(found, RUNS.folder() / found.name)
             except ExplorerError as error:
                 self._notes = (*self._notes, f"{error.message} A new run was started.")
 
-    def replay(self, run: Run, place: Path) -> None:
+    def replay(self, run: Run[Recipe], place: Path) -> None:
         """Shows the run of a folder; it goes on where the data are those it was trained on.
 
         Raises:
             ExplorerError: It cannot be read.
         """
-        kept = [each for each in runs.listed() if each.digest == run.digest]
+        kept = [each for each in RUNS.listed() if each.digest == run.digest]
         self._others = tuple(each for each in kept if each.name != run.name)
         if run.digest == self._digest:
             self._learner = Learner(self._data, run.recipe, run.seed, device=resolve(AUTO))
@@ -152,15 +151,15 @@ class Course:
             words = f"This run was trained on other data ({run.data}): it is only shown."
             self._notes = (*self._notes, words)
         self._restore(run, place)
-        if place.parent.resolve() != runs.folder().resolve():
+        if place.parent.resolve() != RUNS.folder().resolve():
             self._name = ""  # what it goes on with is a run of one's own
 
-    def _restore(self, run: Run, place: Path) -> None:
-        tensors = runs.tensors(place)
+    def _restore(self, run: Run[Recipe], place: Path) -> None:
+        kept = tensors(place)
         try:
-            self._history = History.restored(tensors)
+            self._history = History.restored(kept)
             if self._learner is not None:
-                self._learner.restore(tensors, run.step)
+                self._learner.restore(kept, run.step)
         except (KeyError, ValueError, RuntimeError, TypeError) as error:
             raise ExplorerError(
                 f"The run in {place} does not fit its settings.", "Delete its folder."
@@ -268,7 +267,7 @@ class Course:
     def _keep(self, learner: Learner) -> None:
         if not self._history.moments or learner.step <= self._saved:
             return
-        self._name = self._name or runs.new_name()
+        self._name = self._name or RUNS.new_name()
         curve = tuple(
             (float(m.step), m.loss, m.accuracy)
             for m in self._history.moments
@@ -278,10 +277,8 @@ class Course:
             self._name, self._recipe, self._seed, self._data.name, self._digest,
             self._data.classes, learner.step, self._changes, curve, self._ended,
         )  # fmt: skip
-        runs.write(run, {**learner.state(), **self._history.tensors()})
+        RUNS.write(run, {**learner.state(), **self._history.tensors()}, most=MOST_KEPT)
         self._saved = learner.step
-        for old in runs.listed()[MOST_KEPT:]:
-            runs.remove(old.name)
 
     def _result(self, step: int) -> Result:
         known = self._learner is not None
@@ -306,7 +303,7 @@ def _memo(scene: Scene) -> dict[str, Course]:
     return found
 
 
-def fitting(scene: Scene, params: Params) -> list[Run]:
+def fitting(scene: Scene, params: Params) -> list[Run[Recipe]]:
     """The kept runs with these settings, whatever their data."""
     recipe = recipe_of(params)
-    return [run for run in runs.listed() if run.fits(recipe, scene.seed, run.digest)]
+    return [run for run in RUNS.listed() if run.fits(recipe, scene.seed, run.digest)]

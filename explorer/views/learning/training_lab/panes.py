@@ -121,12 +121,12 @@ def plots(result: Result, moments: Sequence[Moment], compared: int) -> tuple[Plo
     return tuple(found)
 
 
-def _other(run: Run, column: int) -> Curve:
+def _other(run: Run[Recipe], column: int) -> Curve:
     points = [(point[0], point[column]) for point in run.curve]
     return curve_of(points, settings(run), OTHERS)
 
 
-def settings(run: Run) -> str:
+def settings(run: Run[Recipe]) -> str:
     """What is special about a run: how it differs from the defaults."""
     return Recipe(steps=run.recipe.steps).differences(run.recipe) or "defaults"
 
@@ -161,7 +161,7 @@ def tables(result: Result) -> tuple[Table, ...]:
     return tuple(found)
 
 
-def _state(run: Run) -> str:
+def _state(run: Run[Recipe]) -> str:
     return "done" if run.step >= run.recipe.steps else "can go on"
 
 

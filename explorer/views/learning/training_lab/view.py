@@ -11,7 +11,7 @@ from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board
 from explorer.core.step import Step
 from explorer.engine.view import Action, Group, Needs, View
-from explorer.training.small import runs
+from explorer.training.small.runs import RUNS
 from explorer.views.learning.training_lab import panes
 from explorer.views.learning.training_lab.course import Result, fitting, live, steps
 from explorer.views.learning.training_lab.params import Params
@@ -147,14 +147,14 @@ def start_over(scene: Scene, params: Params) -> Generator[Step[None], Any, None]
             "No run with these settings is kept.", "It starts over when a setting is changed."
         )
     for run in found:
-        runs.remove(run.name)
+        RUNS.remove(run.name)
 
 
 def clear(scene: Scene, params: Params) -> Generator[Step[None], Any, None]:
     """Forgets every kept run."""
     yield Step(None)
-    for run in runs.listed():
-        runs.remove(run.name)
+    for run in RUNS.listed():
+        RUNS.remove(run.name)
 
 
 VIEW = View(

@@ -1,0 +1,1 @@
+"""A generator and a discriminator are trained against each other."""

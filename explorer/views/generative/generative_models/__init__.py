@@ -1,0 +1,1 @@
+"""The families of networks that make pictures, beside each other."""

@@ -1,0 +1,1 @@
+"""What a style-based generator makes of its latents."""
