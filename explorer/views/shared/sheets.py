@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.core.layers import Boxes, Pane, Picture
-from explorer.views.shared.grids.matrix import PAPER
 from explorer.vision.features.mosaics import picture_sheet
 
 if TYPE_CHECKING:
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 
 WIDE = 900.0
 """Of a pane, in its own units."""
+GROUND = (70, 76, 88)
+"""Behind the words."""
 WORDS = 26.0
 """Room below a row, in units of the pane."""
 
@@ -63,7 +64,7 @@ def sheet_pane(sheet: Sheet) -> Pane:
         boxes[:, 2] -= gap * scale
         layers.append(
             Boxes(
-                boxes, np.tile(np.array(PAPER, np.uint8), (len(boxes), 1)), labels=sheet.labels,
+                boxes, np.tile(np.array(GROUND, np.uint8), (len(boxes), 1)), labels=sheet.labels,
                 width=1.0, fill=1.0, letters=17.0, selectable=False, name="words",
             )
         )  # fmt: skip
