@@ -107,7 +107,7 @@ def test_what_a_network_lacks_is_said_and_the_rest_runs() -> None:
     notes = " ".join(draw(result, Params(**OFF)).notes)
     assert "Box refinement:" in notes
     assert "no second stage" in notes
-    assert "ensemble: No other trained network" in notes
+    assert "Ensemble: No other trained network" in notes
 
 
 def detections(*rows: tuple[float, ...]) -> Detections:
