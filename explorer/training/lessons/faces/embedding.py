@@ -42,7 +42,7 @@ LICENSE = (
     " use. The program contains none of these photos."
 )
 FAILURES = (
-    "About one pair in eight is judged wrongly: two people of one age, gender and type are often"
+    "About one pair in seven is judged wrongly: two people of one age, gender and type are often"
     " taken for one, and a person turned aside, older or with other glasses for two. Children and"
     " people unlike those in news photos of 2002 to 2004 are worse. It must never decide about"
     " anybody: no access, no search for a person, no accusation."
