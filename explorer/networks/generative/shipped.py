@@ -42,6 +42,11 @@ def card_path(name: str) -> Path:
     return resource_path(*FOLDER, f"{name}.json")
 
 
+def not_shipped(name: str) -> str:
+    """What is said without the network `name`: one sentence."""
+    return f"The weights of {name} are not in this version of the program."
+
+
 def load(name: str) -> Shipped:
     """The network `name` with its shipped weights, in float32.
 

@@ -11,13 +11,13 @@ from explorer.core.layers import Board, Heat, Pane, Picture, Table
 from explorer.core.params import Box, Pick, param
 from explorer.core.step import Step
 from explorer.engine.view import Group, Needs, View
+from explorer.networks.generative.shipped import not_shipped
 from explorer.views.shared.common import photo_of, size_of
 from explorer.views.shared.translation.networks import (
     CYCLE,
     SIDE,
     cut,
     network_of,
-    not_shipped,
     region_frame,
     region_of,
     resized,

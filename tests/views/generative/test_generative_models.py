@@ -155,5 +155,5 @@ def test_three_families_stand_beside_each_other(
 def test_without_its_network_it_says_what_to_do(show: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shipped, "names", tuple)
     _, board = last(Params(show))
-    assert "install the program again" in board.notes[0]
+    assert "not in this version of the program" in board.notes[0]
     assert show != RECONSTRUCTION or VAE in board.notes[0]

@@ -249,7 +249,7 @@ def _row(loaded: Shipped, name: str, sharp: float | str, diverse: float | str) -
 
 def draw(result: Result, params: Params) -> Board:
     if result.missing:
-        words = f"The weights of {result.missing} are not installed: install the program again."
+        words = f"{shipped.not_shipped(result.missing)} Choose what another network shows."
         pane = blank_pane("samples", result.show, f"{result.missing} is not there")
         return Board((pane,), summary=words, notes=(words,))
     summary = " · ".join(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.core.layers import Board, Heat, Layer, Pane, Picture, Table, Text, class_colors
 from explorer.core.step import Step
 from explorer.engine.view import Group, Needs, View
+from explorer.networks.generative.shipped import not_shipped
 from explorer.training.data.map_pairs import CLASSES
 from explorer.views.generative.image_translation.maps import (
     drawing,
@@ -31,7 +32,6 @@ from explorer.views.shared.translation.networks import (
     MAPS,
     cut,
     network_of,
-    not_shipped,
     region_frame,
     region_of,
     translated,
@@ -130,7 +130,13 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     name = NAMES[params.kind]
     network: Any = network_of(name)
     if network is None:
-        yield Step(replace(begun, summary=f"{name} has no weights", note=not_shipped(name)))
+        yield Step(
+            replace(
+                begun,
+                summary=f"{name} has no weights",
+                note=f"{not_shipped(name)} Choose another translation.",
+            )
+        )
     elif params.kind == LARGER:
         yield Step(_larger(begun, network, params))
     elif params.kind == COLORED:

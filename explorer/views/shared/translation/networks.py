@@ -50,14 +50,6 @@ def _loaded(name: str) -> nn.Module:
     return shipped.load(name).module
 
 
-def not_shipped(name: str) -> str:
-    """What to do without the network `name`, in a sentence."""
-    return (
-        f"The weights of {name} are not in this version of the program: choose another "
-        f"translation, or train them with `python -m explorer.training {name}`."
-    )
-
-
 def region_of(pixels: UInt8, box: Box | None, share: float, *, square: bool) -> Region:
     """The part of a photo that is translated, at least `LEAST` pixels a side where there are.
 
