@@ -182,6 +182,32 @@ class Shelf(Generic[S]):
                 log.warning("%s", error)
         return found
 
+    def of_data(
+        self, recipe: S, seed: int, digest: str
+    ) -> tuple[Run[S] | None, tuple[Run[S], ...]]:
+        """The newest run on these data that has these settings, and the others on them."""
+        kept = [run for run in self.listed() if run.digest == digest]
+        found = next((run for run in kept if run.fits(recipe, seed, digest)), None)
+        return found, tuple(run for run in kept if run is not found)
+
+    def fitting(self, recipe: S, seed: int) -> list[Run[S]]:
+        """The runs with these settings, whatever their data, the newest first."""
+        return [run for run in self.listed() if run.fits(recipe, seed, run.digest)]
+
+    def forget(self, recipe: S, seed: int) -> None:
+        """Removes the runs with these settings.
+
+        Raises:
+            ExplorerError: There is none, or it cannot be removed.
+        """
+        found = self.fitting(recipe, seed)
+        if not found:
+            raise ExplorerError(
+                "No run with these settings is kept.", "It starts over when a setting is changed."
+            )
+        for run in found:
+            self.remove(run.name)
+
     def remove(self, name: str) -> None:
         """Forgets a run; the card goes first, so that nothing half is left.
 

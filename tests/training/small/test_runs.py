@@ -89,3 +89,20 @@ def test_weights_that_were_cut_short_are_one_sentence(tmp_path: Path) -> None:
         tensors(place)
     with pytest.raises(ExplorerError, match="There is no run in"):
         RUNS.read(tmp_path)
+
+
+def test_runs_on_the_same_data_with_the_same_settings_are_found_and_forgotten() -> None:
+    def run(name: str, seed: int, digest: str) -> Run[Recipe]:
+        return Run(name, Recipe(steps=5), seed, "shapes", digest, ("a", "b"), 5)
+
+    for kept in (run("1", 0, "x"), run("2", 0, "y"), run("3", 1, "x"), run("4", 0, "x")):
+        RUNS.write(kept, {"a": torch.zeros(1)})
+    found, others = RUNS.of_data(Recipe(steps=9), 0, "x")  # more steps continue a run
+    assert found is not None
+    assert (found.name, [each.name for each in others]) == ("4", ["3", "1"])
+    assert RUNS.of_data(Recipe(rate=0.7), 0, "x")[0] is None
+    assert [each.name for each in RUNS.fitting(Recipe(), 0)] == ["4", "2", "1"]
+    RUNS.forget(Recipe(), 0)
+    assert [each.name for each in RUNS.listed()] == ["3"]
+    with pytest.raises(ExplorerError, match="No run with these settings"):
+        RUNS.forget(Recipe(), 0)

@@ -23,6 +23,7 @@ from explorer.views.generative.gan_training import course
 from explorer.views.generative.gan_training import params as forms
 from explorer.views.generative.gan_training.params import PICTURES, Params, recipe_of
 from explorer.views.generative.gan_training.view import VIEW, draw, fork, start_over
+from explorer.views.shared.learning import keeping
 from tests.views.learning.small import cells, last, steps
 
 PARAMS = Params(steps=40)
@@ -33,7 +34,7 @@ SHOWN = Params(samples=PICTURES, steps=12)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "WIDTHS", {4: 8, 8: 6, 16: 5, 32: 4})
     monkeypatch.setattr(forms, "BATCH", {forms.POINTS: 16, PICTURES: 4})
-    monkeypatch.setattr(course, "WORTH_KEEPING", 1)
+    monkeypatch.setattr(keeping, "WORTH_KEEPING", 1)
     pixels = np.random.default_rng(0).integers(0, 256, (30, 32, 32, 3), np.uint8)
     monkeypatch.setattr(course, "drawn_pictures", lambda: Pictures("noise", pixels))
 

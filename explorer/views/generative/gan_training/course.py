@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from explorer.training.adversarial.sources import Plane, drawn_pictures, folder_
 from explorer.training.small.runs import Changed, Run, tensors
 from explorer.views.generative.gan_training.params import PICTURES, recipe_of
 from explorer.views.shared.draw_cache import DrawCache
+from explorer.views.shared.learning.keeping import keeping
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from explorer.training.adversarial.sources import Source
     from explorer.views.generative.gan_training.params import Params
 
-KEPT_EVERY = 30.0
-"""Seconds of training between two checkpoints."""
-WORTH_KEEPING = 25
-"""Steps from which on a run that is left is kept."""
 MOST_KEPT = 20
 """Runs; older ones are deleted."""
 TOGETHER = {False: 10, True: 1}
@@ -133,10 +129,7 @@ class _Course:
 
     def resume(self) -> None:
         """Goes on with the newest kept run that has these settings, else begins a new one."""
-        kept = [run for run in GAN_RUNS.listed() if run.digest == self._digest]
-        recipe = self._learner.recipe
-        found = next((r for r in kept if r.fits(recipe, self._seed, self._digest)), None)
-        self._others = tuple(run for run in kept if run is not found)
+        found, self._others = GAN_RUNS.of_data(self._learner.recipe, self._seed, self._digest)
         if found is not None:
             try:
                 self._restore(found, GAN_RUNS.folder() / found.name)
@@ -171,32 +164,27 @@ class _Course:
     # -- running --------------------------------------------------------------------------------
 
     def run(self) -> Generator[Step[Result], Params | None, None]:
+        yield from keeping(self._trained(), self._keep)
+
+    def _trained(self) -> Generator[Step[Result], Params | None, None]:
         learner = self._learner
-        kept = time.monotonic()
-        try:
-            while True:
-                last = learner.recipe.steps
-                done = learner.step >= last or bool(self._ended)
-                if self._history.due(learner.step, last) and not self._ended:
-                    self._history.look(learner)
-                if done and learner.step > self._saved:
-                    self._keep()
-                total = max(last, learner.step)
-                news = yield Step(
-                    self._result(), total if self._ended else learner.step, total,
-                    self._ended or f"step {learner.step} of {last}",
-                )  # fmt: skip
-                if news is not None:
-                    self._change(recipe_of(news))
-                elif done:
-                    return
-                self._train()
-                if time.monotonic() - kept >= KEPT_EVERY:
-                    self._keep()
-                    kept = time.monotonic()
-        finally:
-            if learner.step - self._saved >= WORTH_KEEPING:
-                self._keep()
+        while True:
+            last = learner.recipe.steps
+            done = learner.step >= last or bool(self._ended)
+            if self._history.due(learner.step, last) and not self._ended:
+                self._history.look(learner)
+            if done:
+                self._keep()  # now, so that the last result says its name
+            total = max(last, learner.step)
+            news = yield Step(
+                self._result(), total if self._ended else learner.step, total,
+                self._ended or f"step {learner.step} of {last}",
+            )  # fmt: skip
+            if news is not None:
+                self._change(recipe_of(news))
+            elif done:
+                return
+            self._train()
 
     def _train(self) -> None:
         learner = self._learner
@@ -219,9 +207,9 @@ class _Course:
             self._learner.change(recipe)
 
     def _keep(self) -> None:
-        if not self._history.looks:
-            return
         learner = self._learner
+        if not self._history.looks or learner.step <= self._saved:
+            return
         self._name = self._name or GAN_RUNS.new_name()
         curve = tuple(
             (float(each.step), self._history.taken[each.step - 1].discriminator, each.quality)
@@ -243,9 +231,3 @@ class _Course:
             self._history.curves(), tuple(self._history.looks), self._changes, self._others,
             self._name, (*self._notes, *((self._ended,) if self._ended else ())),
         )  # fmt: skip
-
-
-def fitting(scene: Scene, params: Params) -> list[Run[GanRecipe]]:
-    """The kept runs with these settings, whatever their samples, the newest first."""
-    recipe = recipe_of(params)
-    return [run for run in GAN_RUNS.listed() if run.fits(recipe, scene.seed, run.digest)]

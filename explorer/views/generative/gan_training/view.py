@@ -12,8 +12,8 @@ from explorer.core.step import Step
 from explorer.engine.view import Action, Group, Needs, View
 from explorer.training.adversarial.recipe import GAN_RUNS
 from explorer.views.generative.gan_training import panes
-from explorer.views.generative.gan_training.course import Result, fitting, steps
-from explorer.views.generative.gan_training.params import Params
+from explorer.views.generative.gan_training.course import Result, steps
+from explorer.views.generative.gan_training.params import Params, recipe_of
 from explorer.views.shared.common import percent
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def data(result: Result, params: Params) -> dict[str, Any]:
 def fork(scene: Scene, params: Params) -> Generator[Step[None], Any, None]:
     """Copies the newest kept run with these settings."""
     yield Step(None)
-    found = fitting(scene, params)
+    found = GAN_RUNS.fitting(recipe_of(params), scene.seed)
     if not found:
         raise ExplorerError(
             "No run with these settings is kept yet.", "Let it train for some seconds first."
@@ -139,8 +139,7 @@ def fork(scene: Scene, params: Params) -> Generator[Step[None], Any, None]:
 def start_over(scene: Scene, params: Params) -> Generator[Step[None], Any, None]:
     """Forgets the kept runs with these settings."""
     yield Step(None)
-    for run in fitting(scene, params):
-        GAN_RUNS.remove(run.name)
+    GAN_RUNS.forget(recipe_of(params), scene.seed)
 
 
 VIEW = View(

@@ -126,9 +126,7 @@ class Course:
 
     def resume(self) -> None:
         """Goes on with the kept run that has these settings, else begins a new one."""
-        kept = [run for run in RUNS.listed() if run.digest == self._digest]
-        found = next((r for r in kept if r.fits(self._recipe, self._seed, self._digest)), None)
-        self._others = tuple(run for run in kept if run is not found)
+        found, self._others = RUNS.of_data(self._recipe, self._seed, self._digest)
         self._learner = Learner(self._data, self._recipe, self._seed, device=resolve(AUTO))
         if found is not None:
             try:
@@ -301,9 +299,3 @@ def live(scene: Scene, params: Params) -> Course | None:
 def _memo(scene: Scene) -> dict[str, Course]:
     found: dict[str, Course] = scene.memo(_LIVE, dict)
     return found
-
-
-def fitting(scene: Scene, params: Params) -> list[Run[Recipe]]:
-    """The kept runs with these settings, whatever their data."""
-    recipe = recipe_of(params)
-    return [run for run in RUNS.listed() if run.fits(recipe, scene.seed, run.digest)]

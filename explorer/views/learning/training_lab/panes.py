@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from explorer.training.small.runs import Run
     from explorer.views.learning.training_lab.course import Result
 
-SIZE, LEFT = (420.0, 280.0), 80.0
+SIZE, LEFT = (420.0, 280.0), 100.0
 """Small, so that the words can be read in small windows as well."""
 MOST_LAYERS = 12
 """Drawn one above the other; of deeper networks evenly spaced ones."""

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.core.errors import ExplorerError
 from explorer.core.layers import Board
 from explorer.core.step import Step
 from explorer.engine.view import Action, Group, Needs, View
 from explorer.training.small.runs import RUNS
 from explorer.views.learning.training_lab import panes
-from explorer.views.learning.training_lab.course import Result, fitting, live, steps
-from explorer.views.learning.training_lab.params import Params
+from explorer.views.learning.training_lab.course import Result, live, steps
+from explorer.views.learning.training_lab.params import Params, recipe_of
 from explorer.views.shared.common import percent
 
 if TYPE_CHECKING:
@@ -141,13 +140,7 @@ def keep(scene: Scene, params: Params) -> Generator[Step[Any], Any, NewNetwork]:
 def start_over(scene: Scene, params: Params) -> Generator[Step[None], Any, None]:
     """Forgets the kept runs with these settings."""
     yield Step(None)
-    found = fitting(scene, params)
-    if not found:
-        raise ExplorerError(
-            "No run with these settings is kept.", "It starts over when a setting is changed."
-        )
-    for run in found:
-        RUNS.remove(run.name)
+    RUNS.forget(recipe_of(params), scene.seed)
 
 
 def clear(scene: Scene, params: Params) -> Generator[Step[None], Any, None]:

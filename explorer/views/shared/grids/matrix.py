@@ -20,6 +20,8 @@ BLUE, ORANGE, GREEN, RED, PURPLE = COLORS = (
 SIZE = (1000.0, 560.0)
 """Of the matrix itself; words are beside it."""
 SIDE, FOOT = 210.0, 34.0
+EDGE = 14.0
+"""What is left of `SIDE` beside a word."""
 ROW, COLUMN = 40.0, 200.0
 """The height and the width that a word has at most."""
 
@@ -71,7 +73,7 @@ def matrix_pane(
     if words:
         layers += _words(rows, columns, size, side)
         if counted and side:
-            layers.append(_word(counted, (side - 8.0, size[1] + 4.0), (1.0, 0.0), side - 40.0))
+            layers.append(_word(counted, (side - 8.0, size[1] + 4.0), (1.0, 0.0), side - EDGE))
 
     def under(x: float, y: float) -> str:
         row, column = int(y / size[1] * high), int((x - side) / size[0] * wide)
@@ -88,7 +90,7 @@ def _words(
     rows: Sequence[str], columns: Sequence[str], size: tuple[float, float], side: float
 ) -> list[Layer]:
     found: list[Layer] = [
-        _word(word, (side - 8.0, (low + high) / 2), (1.0, 0.5), side - 40.0)
+        _word(word, (side - 8.0, (low + high) / 2), (1.0, 0.5), side - EDGE)
         for word, low, high in _spans(rows, size[1], ROW)
     ]
     found += [
