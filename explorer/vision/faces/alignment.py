@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from explorer.vision.faces.cascade import Settings, found_faces
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from explorer.core.layers import Float32, UInt8
+    from explorer.networks.faces.cascade import Cascade
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +81,28 @@ def aligned(pixels: UInt8, change: Similarity, side: int) -> UInt8:
     if finer > 1:
         large = cv2.resize(large, (side, side), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(large, np.uint8)
+
+
+def largest_aligned(
+    cascade: Cascade, pixels: UInt8, positions: Float32, side: int
+) -> tuple[UInt8, Float32] | None:
+    """The largest face of a photo (H, W, 3), (side, side, 3) uint8, and its box xyxy.
+
+    Args:
+        cascade: Finds the faces.
+        pixels: The photo, uint8 RGB.
+        positions: (5, 2) fractions of the crop, where the five points come to lie.
+        side: Of the crop.
+
+    Returns:
+        None where no face is found.
+    """
+    faces = found_faces(cascade, pixels, Settings())
+    if len(faces) == 0:
+        return None
+    row = faces.largest
+    change = similarity(faces.points[row], positions * side)
+    return aligned(pixels, change, side), faces.boxes[row]
 
 
 def gray(face: UInt8) -> UInt8:

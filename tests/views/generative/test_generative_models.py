@@ -14,6 +14,8 @@ from explorer.engine.references import Opened
 from explorer.engine.scene import Scene
 from explorer.evaluation.generated.pictures import to_pixels
 from explorer.images.image import from_array
+from explorer.images.sources import gallery
+from explorer.networks.faces.mtcnn import load_cascade
 from explorer.networks.generative import shipped
 from explorer.networks.generative.autoencoder import LATENT, FaceAutoencoder
 from explorer.networks.generative.pixel_cnn import PixelNetwork, pixel_bits
@@ -31,6 +33,9 @@ from explorer.views.generative.generative_models.params import (
     Params,
 )
 from explorer.views.generative.generative_models.view import GAN, PIXELS, VAE, VIEW, Result, draw
+from explorer.vision.faces.cascade import Settings, found_faces
+from explorer.vision.latent.faces import POSITIONS
+from tests.networks.faces.installed_faces import needs_mtcnn
 from tests.toys import toy_image
 
 
@@ -81,6 +86,20 @@ def test_the_face_is_the_square_around_its_box() -> None:
     assert (parts.square_of(pixels, Box(30, 10, 50, 30), 8) == 200).all()
     assert parts.square_of(pixels, Box(-90, -90, -80, -80), 8).shape == (1, 8, 8, 3)
     assert parts.square_of(pixels, Box(5, 5, 5, 5), 8).shape == (1, 8, 8, 3)
+
+
+@needs_mtcnn
+def test_a_face_that_is_found_is_aligned_and_else_it_is_the_middle() -> None:
+    astronaut = next(sample for sample in gallery() if sample.name == "astronaut").load().pixels
+    face, notes = parts.own_face(astronaut, None, 64)
+    faces = found_faces(load_cascade(), face[0], Settings(smallest=20.0))
+    assert len(faces) == 1
+    assert np.abs(faces.points[0] / 64 - POSITIONS).max() < 0.08
+    assert notes == ()
+    middle, (note,) = parts.own_face(toy_image().pixels, None, 64)
+    np.testing.assert_array_equal(middle, parts.square_of(toy_image().pixels, None, 64))
+    assert "No face was found" in note
+    assert parts.own_face(astronaut, Box(0, 0, 50, 50), 64)[1] == ()
 
 
 def test_an_interpolation_ends_at_both_photos(networks: dict[str, Any]) -> None:

@@ -34,8 +34,8 @@ class Params:
         choices=SHOWS,
     )  # fmt: skip
     face: Box | None = param(
-        None, "Face", "Draw a box around the face, from hair to chin. By default the middle of the "
-        "photo.",
+        None, "Face", "Draw a box around the face, from hair to chin. By default the largest face "
+        "that is found, aligned; where there is none, the middle of the photo.",
         pick=Pick.DRAG, when=_only(RECONSTRUCTION, INTERPOLATION, PLANE, COMPLETION),
     )  # fmt: skip
     other: ImageRef | None = param(

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
+from explorer.core.errors import ExplorerError
 from explorer.evaluation.generated.pictures import to_pixels
+from explorer.networks.faces.mtcnn import kept_cascade
 from explorer.networks.generative.pixel_cnn import pixel_bits
 from explorer.training.lessons.generative.pictures import pictures_of
 from explorer.training.small.data_set import fitted
+from explorer.vision.faces.alignment import largest_aligned
+from explorer.vision.latent.faces import POSITIONS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,6 +49,23 @@ def square_of(pixels: UInt8, face: Box | None, side: int) -> UInt8:
         size = max(1, int(2 * half))
         pixels = pixels[y0 : y0 + size, x0 : x0 + size]
     return fitted(pixels, side)[None]
+
+
+def own_face(pixels: UInt8, face: Box | None, side: int) -> tuple[UInt8, tuple[str, ...]]:
+    """(1, side, side, 3) and sentences: the box, else the largest face, else the middle.
+
+    A face that is found is turned and scaled as those that the networks were trained on.
+    """
+    if face is None:
+        try:
+            found = largest_aligned(kept_cascade(), pixels, POSITIONS, side)
+        except ExplorerError as error:
+            return square_of(pixels, None, side), (f"The face is not looked for. {error}",)
+        if found is None:
+            words = "No face was found: this is the middle of the photo. Drag a box around a face."
+            return square_of(pixels, None, side), (words,)
+        return found[0][None], ()
+    return square_of(pixels, face, side), ()
 
 
 def tensor_of(pictures: UInt8) -> Tensor:

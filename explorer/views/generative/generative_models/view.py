@@ -102,6 +102,7 @@ class Result:
         frame: The picture of the latent plane with a frame around it; -1 = none.
         rows: Of the table of families, in the order of its columns.
         numbers: Figures by name, such as the bits per value of a reconstruction.
+        notes: Sentences about the face.
     """
 
     show: str
@@ -111,6 +112,7 @@ class Result:
     frame: int = -1
     rows: tuple[tuple[str | float, ...], ...] = ()
     numbers: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     cache: DrawCache = field(default_factory=DrawCache)
 
 
@@ -133,7 +135,7 @@ def _loaded(scene: Scene, name: str) -> Shipped:
 
 
 def _with_autoencoder(scene: Scene, params: Params, network: FaceAutoencoder) -> Result:
-    own = parts.square_of(scene.image.pixels, params.face, SIDE)
+    own, notes = parts.own_face(scene.image.pixels, params.face, SIDE)
     if params.show == RECONSTRUCTION:
         found = parts.reconstruction(network, own, scene.seed)
         apart = np.abs(own.astype(np.float32) - found.made)
@@ -146,11 +148,14 @@ def _with_autoencoder(scene: Scene, params: Params, network: FaceAutoencoder) ->
             "of these for the latent": found.latent,
             "mean error (of 255)": float(apart.mean()),
         }
-        return Result(params.show, sheets=(sheet,), bits=apart[0].mean(axis=2), numbers=numbers)
+        return Result(
+            params.show, sheets=(sheet,), bits=apart[0].mean(axis=2), numbers=numbers, notes=notes
+        )
     if params.show == INTERPOLATION:
         other = None
         if params.other is not None:
-            other = parts.square_of(scene.image_of(params.other).pixels, None, SIDE)
+            other, more = parts.own_face(scene.image_of(params.other).pixels, None, SIDE)
+            notes += tuple(note for note in more if note not in notes)
         made, mixed = parts.interpolation(network, own, other, scene.generator())
         labels = tuple(f"{part:.0%}" for part in np.linspace(0, 1, len(made)))
         return Result(
@@ -159,17 +164,18 @@ def _with_autoencoder(scene: Scene, params: Params, network: FaceAutoencoder) ->
                 Sheet("latents", "Between the latents", made, 5, labels),
                 Sheet("pixels", "Between the pixels", mixed, 5, labels),
             ),
+            notes=notes,
         )
     plane = parts.latent_plane(network, own, params.across, params.down)
     title = f"Latents {params.across} (across) and {params.down} (down), -3 to 3"
     sheet = Sheet("latent plane", title, plane, parts.SIDES)
-    return Result(params.show, sheets=(sheet,), frame=len(plane) // 2)
+    return Result(params.show, sheets=(sheet,), frame=len(plane) // 2, notes=notes)
 
 
 def _completion(
     scene: Scene, params: Params, network: PixelNetwork
 ) -> Generator[Step[Result], Any, None]:
-    own = parts.square_of(scene.image.pixels, params.face, PIXEL_SIDE)
+    own, notes = parts.own_face(scene.image.pixels, params.face, PIXEL_SIDE)
     bits = parts.bits_of(network, own)
     first = round(params.known / 100 * PIXEL_SIDE)
     pictures = parts.tensor_of(own).repeat(COMPLETIONS, 1, 1, 1)
@@ -182,7 +188,7 @@ def _completion(
         made = np.concatenate([own, to_pixels(pictures)])
         title = f"{drawn} of {total} pixels drawn" if drawn < total else "Completed"
         sheet = Sheet("completions", title, made, 3, labels)
-        return Result(params.show, sheets=(sheet,), bits=bits, numbers=numbers)
+        return Result(params.show, sheets=(sheet,), bits=bits, numbers=numbers, notes=notes)
 
     yield Step(result(), 0, total)
     random = scene.generator()
@@ -256,7 +262,7 @@ def draw(result: Result, params: Params) -> Board:
         [result.show, *(f"{name} {value:.3g}" for name, value in result.numbers.items())]
     )
     panes = result.cache.get("panes", lambda: _panes(result))
-    return Board(panes, tables=_tables(result), summary=summary)
+    return Board(panes, tables=_tables(result), summary=summary, notes=result.notes)
 
 
 def _panes(result: Result) -> tuple[Pane, ...]:

@@ -65,7 +65,7 @@ def _rows(count: int) -> list[str]:
     step = 5 if count <= 24 else 10
     between = range(1 + step // 2, count - step + 1)  # apart from the words at both ends
     rows = [f"layer {n}" if n % step == 0 and n in between else "" for n in range(1, count + 1)]
-    rows[0], rows[-1] = "first layer", "last layer"
+    rows[0], rows[-1] = "first", "last"
     return rows
 
 

@@ -13,8 +13,7 @@ from explorer.networks.faces.age import SIDE
 from explorer.networks.faces.mtcnn import kept_cascade
 from explorer.networks.generative import shipped
 from explorer.views.synthesis.semantic_sliders.panes import Aging, Result, Walk
-from explorer.vision.faces.alignment import aligned, similarity
-from explorer.vision.faces.cascade import Settings, found_faces
+from explorer.vision.faces.alignment import largest_aligned
 from explorer.vision.latent.faces import HeldAge, readings, slid
 from explorer.vision.latent.pictures import region, resized
 from explorer.vision.latent.search import Decoder, Search
@@ -67,21 +66,19 @@ def face_region(
 
     Where none is found it is the middle of the photo, and a sentence says so.
     """
+    side = max(shape[:2])
     try:
-        faces = found_faces(kept_cascade(), pixels, Settings())
+        found = largest_aligned(kept_cascade(), pixels, axes.positions, side)
     except ExplorerError as error:
         return *region(pixels, None, shape), (f"The face is not aligned. {error}",)
-    if len(faces) == 0:
+    if found is None:
         words = "No face was found: the region is the middle of the photo. Drag a box."
         return *region(pixels, None, shape), (words,)
-    row = faces.largest
-    side = max(shape[:2])
-    change = similarity(faces.points[row], axes.positions * side)
-    face = (resized(aligned(pixels, change, side), shape[:2]) / 255).astype(np.float32)
+    turned, (x0, y0, x1, y1) = found
+    face = (resized(turned, shape[:2]) / 255).astype(np.float32)
     if shape[2] == 1:
         face = face.mean(axis=2, keepdims=True, dtype=np.float32)
-    x0, y0, x1, y1 = (float(value) for value in faces.boxes[row])
-    return face, (x0, y0, x1, y1), ()
+    return face, (float(x0), float(y0), float(x1), float(y1)), ()
 
 
 class AgeSearch:
