@@ -107,7 +107,11 @@ def compute(scene: Scene, params: Params) -> Generator[Step[Result], Any, None]:
     region = region_of(photo.rgb, params.box, 1.0, square=True)
     networks: Any = network_of(CYCLE)
     if networks is None:
-        yield Step(Result(photo, region, note=not_shipped(CYCLE)))
+        yield Step(
+            Result(
+                photo, region, note=f"{not_shipped(CYCLE)} Image translation has networks that are."
+            )
+        )
         return
     there, back = networks.to_map, networks.to_photo
     if params.way == BACK:
